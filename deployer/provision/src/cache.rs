@@ -174,13 +174,21 @@ impl Cache {
         Ok(self.root.join(name))
     }
 
-    async fn begin(&self, name: &str, task: &mut dyn Task) -> Result<Making, ProvisionError> {
+    /// The lock of that name, once nobody else has it.
+    pub(crate) async fn lock(
+        &self,
+        name: &str,
+        task: &mut dyn Task,
+    ) -> Result<Lock, ProvisionError> {
         let locks = self.root.join("locks");
+        fs_err::create_dir_all(&locks).map_err(io_error("create", &locks))?;
+        Lock::acquire(&locks.join(format!("{name}.lock")), task).await
+    }
+
+    async fn begin(&self, name: &str, task: &mut dyn Task) -> Result<Making, ProvisionError> {
+        let lock = self.lock(name, task).await?;
         let nursery = self.root.join("making");
-        for folder in [&locks, &nursery] {
-            fs_err::create_dir_all(folder).map_err(io_error("create", folder))?;
-        }
-        let lock = Lock::acquire(&locks.join(format!("{name}.lock")), task).await?;
+        fs_err::create_dir_all(&nursery).map_err(io_error("create", &nursery))?;
         // Whatever else is being made under this name was left by a process that died.
         let prefix = format!("{name}.");
         for left in nursery

@@ -48,7 +48,7 @@ impl<'a> Program<'a> {
         let mut command = Command::new(program);
         command
             .env_clear()
-            .envs(environment.vars())
+            .envs(environment.variables())
             .current_dir(environment.cwd())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -58,8 +58,11 @@ impl Environment {
         &self.cwd
     }
 
-    pub(crate) fn vars(&self) -> &BTreeMap<OsString, OsString> {
-        &self.vars
+    /// Every variable, as child processes get them.
+    pub fn variables(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        self.vars
+            .iter()
+            .map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
     /// A variable that is set and not empty.

@@ -99,6 +99,11 @@ pub enum ProvisionError {
         why: String,
     },
 
+    /// This way to a toolchain is not open on this machine.
+    #[error("{why}")]
+    #[diagnostic(help("run `tiny doctor` to see what is missing"))]
+    NotTaken { why: String },
+
     /// No compiler at all.
     #[error("there is no rustc on PATH")]
     #[diagnostic(help("install Rust with rustup, then run `tiny doctor`"))]

@@ -19,7 +19,20 @@ pub(crate) struct Active {
     pub(crate) sysroot: Utf8PathBuf,
     /// Where the standard library for wasm is, or would be.
     pub(crate) wasm_libraries: Utf8PathBuf,
-    cargo: Utf8PathBuf,
+    pub(crate) cargo: Utf8PathBuf,
+}
+
+/// What the `worker` crate needs.
+pub(crate) const OLDEST_RUSTC: &str = "1.91";
+
+/// Whether a version such as `1.95.0` or `1.97.0-nightly` comes before `1.91`.
+pub(crate) fn older(version: &str, than: &str) -> bool {
+    let numbers = |text: &str| -> Vec<u32> {
+        text.split(['.', '-'])
+            .map_while(|part| part.parse().ok())
+            .collect()
+    };
+    numbers(version) < numbers(than)
 }
 
 /// Everything that decides which toolchain is active in a folder, found without starting a
@@ -110,7 +123,7 @@ pub(crate) fn is_rustup(rustc: &Utf8Path) -> bool {
     }
 }
 
-fn rustup_home(environment: &Environment) -> Utf8PathBuf {
+pub(crate) fn rustup_home(environment: &Environment) -> Utf8PathBuf {
     let text = |name| environment.get(name).and_then(|value| value.to_str());
     match (text("RUSTUP_HOME"), text("HOME")) {
         (Some(folder), _) => environment.cwd().join(folder),
@@ -189,11 +202,28 @@ impl Active {
             })
     }
 
-    pub(crate) fn lacks_wasm_std(&self) -> String {
-        format!(
-            "rustc {} has no standard library for {WASM_TARGET} in {}",
-            self.version, self.sysroot
-        )
+    pub(crate) fn wants_wasm_std(&self) -> Result<(), ProvisionError> {
+        if self.has_wasm_std() {
+            return Ok(());
+        }
+        Err(ProvisionError::NotTaken {
+            why: format!(
+                "rustc {} has no standard library for {WASM_TARGET} in {}",
+                self.version, self.sysroot
+            ),
+        })
+    }
+
+    pub(crate) fn is_new_enough(&self) -> Result<(), ProvisionError> {
+        if older(&self.version, OLDEST_RUSTC) {
+            return Err(ProvisionError::NotTaken {
+                why: format!(
+                    "rustc is {}, and {OLDEST_RUSTC} or newer is needed",
+                    self.version
+                ),
+            });
+        }
+        Ok(())
     }
 
     pub(crate) fn toolchain(&self, route: Route) -> Toolchain {
@@ -210,5 +240,18 @@ impl Active {
             cargo: self.cargo.clone(),
             sysroot: self.sysroot.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::older;
+
+    #[test]
+    fn versions_are_compared_by_number() {
+        assert!(older("1.63.0", "1.91"));
+        assert!(older("1.90.1", "1.91"));
+        assert!(!older("1.91.0", "1.91"));
+        assert!(!older("1.100.0-nightly", "1.91"));
     }
 }

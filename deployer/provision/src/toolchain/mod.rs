@@ -1,6 +1,9 @@
 //! The compiler that makes wasm: which of three routes leads to one on this machine.
 
-mod active;
+pub(crate) mod active;
+pub(crate) mod debian;
+mod proof;
+mod rustup;
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,7 +17,7 @@ use crate::error::ProvisionError;
 use crate::known::Known;
 use crate::progress::Reporter;
 
-use active::Active;
+use active::{Active, OLDEST_RUSTC};
 
 /// The target that workers are compiled for.
 pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
@@ -80,8 +83,9 @@ struct Verdict {
 }
 
 impl Verdict {
-    fn new(toolchain: Toolchain, libraries: &Utf8Path) -> Self {
-        let witnesses = [toolchain.rustc.clone(), libraries.to_owned()]
+    fn new(toolchain: Toolchain) -> Self {
+        let libraries = wasm_libraries(&toolchain.sysroot);
+        let witnesses = [toolchain.rustc.clone(), toolchain.cargo.clone(), libraries]
             .into_iter()
             .map(|path| (path.clone(), time_of(&path)))
             .collect();
@@ -98,6 +102,11 @@ impl Verdict {
     }
 }
 
+/// Where a compiler looks for the standard library for wasm.
+fn wasm_libraries(sysroot: &Utf8Path) -> Utf8PathBuf {
+    sysroot.join("lib/rustlib").join(WASM_TARGET).join("lib")
+}
+
 fn time_of(path: &Utf8Path) -> u128 {
     path.metadata().map_or(0, |metadata| modified_ns(&metadata))
 }
@@ -107,25 +116,127 @@ pub(crate) async fn provide(
     near: &Utf8Path,
     environment: &Environment,
     cache: &Cache,
-    _reporter: &dyn Reporter,
+    reporter: &dyn Reporter,
 ) -> Result<Toolchain, ProvisionError> {
-    let forced = environment.forced_route()?;
-    let identity = active::identity(near, environment)?;
-    let known = Known::of(cache, "toolchain", &(&identity, forced));
+    let known = memory(near, environment, cache)?;
     if let Some(verdict) = known.read::<Verdict>() {
         if verdict.stands() {
             return Ok(verdict.toolchain);
         }
         known.forget();
     }
-    let active = Active::ask(near, environment).await?;
-    if active.has_wasm_std() {
-        let toolchain = active.toolchain(Route::Native);
-        known.write(&Verdict::new(toolchain.clone(), &active.wasm_libraries));
-        return Ok(toolchain);
+    let toolchain = Search {
+        near,
+        environment,
+        cache,
+        reporter,
     }
-    Err(ProvisionError::NoToolchain {
-        tried: vec![("native".to_owned(), active.lacks_wasm_std())],
-        help: format!("run `rustup target add {WASM_TARGET}`"),
-    })
+    .take_a_route()
+    .await?;
+    known.write(&Verdict::new(toolchain.clone()));
+    Ok(toolchain)
+}
+
+/// The toolchain of last time, without a look at whether there is a new one to be had.
+pub(crate) fn remembered(
+    near: &Utf8Path,
+    environment: &Environment,
+    cache: &Cache,
+) -> Option<Toolchain> {
+    let verdict: Verdict = memory(near, environment, cache).ok()?.read()?;
+    verdict.stands().then_some(verdict.toolchain)
+}
+
+fn memory(
+    near: &Utf8Path,
+    environment: &Environment,
+    cache: &Cache,
+) -> Result<Known, ProvisionError> {
+    let identity = active::identity(near, environment)?;
+    let forced = environment.forced_route()?;
+    Ok(Known::of(cache, "toolchain", &(&identity, forced)))
+}
+
+/// The routes in their order, with what each of them needs.
+struct Search<'a> {
+    near: &'a Utf8Path,
+    environment: &'a Environment,
+    cache: &'a Cache,
+    reporter: &'a dyn Reporter,
+}
+
+impl Search<'_> {
+    async fn take_a_route(&self) -> Result<Toolchain, ProvisionError> {
+        let forced = self.environment.forced_route()?;
+        let active = Active::ask(self.near, self.environment).await?;
+        let routes: &[Route] = match &forced {
+            Some(route) => std::slice::from_ref(route),
+            None => &[Route::Native, Route::Rustup, Route::Debian],
+        };
+        let mut tried = Vec::new();
+        for &route in routes {
+            match self.take(route, &active, forced.is_some()).await {
+                Ok(toolchain) => {
+                    if let Some((before, why)) = tried.last()
+                        && route == Route::Debian
+                    {
+                        let why: &String = why;
+                        let first = why.lines().next().unwrap_or_default();
+                        self.reporter.note(&format!(
+                            "using Debian's rustc {} ({before}: {first})",
+                            toolchain.rustc_version
+                        ));
+                    }
+                    return Ok(toolchain);
+                }
+                Err(failed) => tried.push((route.to_string(), failed.to_string())),
+            }
+        }
+        Err(ProvisionError::NoToolchain {
+            tried,
+            help: match forced {
+                Some(route) => format!("TINY_TOOLCHAIN allows only {route}; unset it to try all"),
+                None => format!(
+                    "run `rustup target add {WASM_TARGET}` where rustup can download, or install Rust {OLDEST_RUSTC} or newer with that target"
+                ),
+            },
+        })
+    }
+
+    async fn take(
+        &self,
+        route: Route,
+        active: &Active,
+        insist: bool,
+    ) -> Result<Toolchain, ProvisionError> {
+        if route != Route::Debian {
+            active.is_new_enough()?;
+        }
+        match route {
+            Route::Native => {
+                active.wants_wasm_std()?;
+                let toolchain = active.toolchain(route);
+                proof::prove(&toolchain, false, self.environment).await?;
+                Ok(toolchain)
+            }
+            Route::Rustup => {
+                rustup::add_target(
+                    active,
+                    self.near,
+                    insist,
+                    self.environment,
+                    self.cache,
+                    self.reporter,
+                )
+                .await?;
+                active.wants_wasm_std()?;
+                let toolchain = active.toolchain(route);
+                proof::prove(&toolchain, false, self.environment).await?;
+                Ok(toolchain)
+            }
+            Route::Debian => {
+                debian::provide(active, self.environment, self.cache, self.reporter).await
+            }
+        }
+    }
 }

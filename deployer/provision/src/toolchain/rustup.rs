@@ -1,0 +1,133 @@
+//! The second route: rustup adds the target to the active toolchain, if it can download it.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::WASM_TARGET;
+use super::active::{Active, is_rustup, rustup_home};
+use crate::cache::Cache;
+use crate::child::Program;
+use crate::environment::Environment;
+use crate::error::ProvisionError;
+use crate::known::Known;
+use crate::npm::folder_size;
+use crate::progress::{Reporter, Task};
+
+/// Where rustup can reach nothing it sits still; so long is waited.
+const PATIENCE: Duration = Duration::from_secs(15);
+const LIMIT: Duration = Duration::from_mins(10);
+/// After a failure the route is not tried again for a while, or every folder would wait anew.
+const RESTING_S: u64 = 3600;
+
+/// Adds the target. `insist` tries even where it failed a moment ago.
+pub(super) async fn add_target(
+    active: &Active,
+    near: &Utf8Path,
+    insist: bool,
+    environment: &Environment,
+    cache: &Cache,
+    reporter: &dyn Reporter,
+) -> Result<(), ProvisionError> {
+    let Some(rustup) = find(&active.called, environment) else {
+        return Err(not_taken("the active rustc is not one of rustup's"));
+    };
+    if environment.offline() {
+        return Err(ProvisionError::Offline {
+            what: format!("the standard library for {WASM_TARGET}"),
+            alternative: String::new(),
+        });
+    }
+    let failure = Known::of(cache, "rustup-failed", &active.sysroot);
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs());
+    if !insist
+        && let Some(at) = failure.read::<u64>()
+        && now.saturating_sub(at) < RESTING_S
+    {
+        return Err(not_taken(&format!(
+            "it failed {} min ago and rests for an hour (TINY_TOOLCHAIN=rustup tries at once)",
+            now.saturating_sub(at) / 60
+        )));
+    }
+    let mut task = reporter.task(&format!("rustup target add {WASM_TARGET}"));
+    let lock = cache.lock("rustup", task.as_mut()).await?;
+    // Whoever held the lock may have added it.
+    let added = if active.has_wasm_std() {
+        Ok(())
+    } else {
+        run(&rustup, active, near, environment, task.as_mut()).await
+    };
+    drop(lock);
+    match added {
+        Ok(()) => {
+            failure.forget();
+            task.done("rustup added the wasm target");
+            Ok(())
+        }
+        Err(failed) => {
+            failure.write(&now);
+            Err(failed)
+        }
+    }
+}
+
+async fn run(
+    rustup: &Utf8Path,
+    active: &Active,
+    near: &Utf8Path,
+    environment: &Environment,
+    task: &mut dyn Task,
+) -> Result<(), ProvisionError> {
+    let home = rustup_home(environment);
+    let growing = [
+        home.join("downloads"),
+        home.join("tmp"),
+        active.wasm_libraries.clone(),
+    ];
+    let sizes = || {
+        growing
+            .iter()
+            .map(|folder| folder_size(folder))
+            .sum::<u64>()
+    };
+    let mut last = sizes();
+    task.say("asking rustup");
+    Program::new(rustup, environment)
+        .args(["target", "add", WASM_TARGET])
+        .within(near)
+        .patience(PATIENCE)
+        .limit(LIMIT)
+        .help("check that rustup can download, or set TINY_TOOLCHAIN=debian")
+        .pulse(|said| {
+            if let Some(line) = said.lines().rev().find(|line| !line.trim().is_empty()) {
+                task.say(line.trim_start_matches("info: ").trim());
+            }
+            let now = sizes();
+            let moved = now != last;
+            last = now;
+            moved
+        })
+        .run()
+        .await?;
+    Ok(())
+}
+
+/// The rustup that a `rustc` belongs to.
+fn find(rustc: &Utf8Path, environment: &Environment) -> Option<Utf8PathBuf> {
+    if !is_rustup(rustc) {
+        return None;
+    }
+    let beside = rustc.with_file_name("rustup");
+    if beside.is_file() {
+        return Some(beside);
+    }
+    environment.which("rustup")
+}
+
+fn not_taken(why: &str) -> ProvisionError {
+    ProvisionError::NotTaken {
+        why: why.to_owned(),
+    }
+}
