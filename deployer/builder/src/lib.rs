@@ -1,1 +1,151 @@
+//! Makes the module bundle that workerd and Cloudflare run out of a workers-rs crate. In comes a
+//! crate's folder, out go JavaScript and WebAssembly modules with a hash over all of them, the
+//! files that went in, and what turns a wasm stack frame back into a Rust one. `tiny dev`,
+//! `tiny build` and `tiny deploy` call it.
 
+mod bindgen;
+mod bundle;
+mod cargo;
+mod error;
+mod exports;
+mod imports;
+mod inputs;
+mod profile;
+mod shim;
+mod symbols;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use tiny_provision::{Provisioner, Reporter};
+use tokio::sync::Mutex;
+
+pub use bundle::{Bundle, Module, ModuleKind};
+pub use error::BuildError;
+pub use exports::Exports;
+pub use imports::UnsatisfiedImport;
+pub use inputs::Inputs;
+pub use profile::Profile;
+pub use symbols::Symbols;
+
+use cargo::Workspace;
+
+/// What to build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildRequest {
+    /// The folder of the package, absolute.
+    pub crate_dir: Utf8PathBuf,
+    pub profile: Profile,
+    /// cargo features to enable.
+    pub features: Vec<String>,
+    /// Classes that are Durable Objects although `#[durable_object]` did not make them.
+    pub durable_objects: Vec<String>,
+}
+
+/// What came of a build.
+#[derive(Debug, Clone)]
+pub struct Build {
+    pub bundle: Bundle,
+    pub exports: Exports,
+    pub timings: Timings,
+    pub symbols: Symbols,
+    pub inputs: Inputs,
+    /// rustc's warnings as it would print them, with colours.
+    pub warnings: Vec<String>,
+}
+
+/// Where the time went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Timings {
+    /// cargo, from start to end.
+    pub cargo: Duration,
+    /// wasm-bindgen and everything after it.
+    pub bindgen: Duration,
+}
+
+/// Builds crates; keeps what stays the same from one build to the next.
+pub struct Builder {
+    provisioner: Provisioner,
+    reporter: Arc<dyn Reporter>,
+    /// By crate folder.
+    workspaces: Mutex<BTreeMap<Utf8PathBuf, Workspace>>,
+    /// The last wasm that wasm-bindgen read, by crate folder, with what came of it: an edit that
+    /// compiles to the same code costs nothing.
+    last: Mutex<BTreeMap<Utf8PathBuf, bindgen::Glue>>,
+}
+
+impl Builder {
+    pub fn new(provisioner: Provisioner, reporter: Arc<dyn Reporter>) -> Self {
+        Self {
+            provisioner,
+            reporter,
+            workspaces: Mutex::default(),
+            last: Mutex::default(),
+        }
+    }
+
+    /// Builds; dropping the future stops every program that it started.
+    pub async fn build(&self, request: &BuildRequest) -> Result<Build, BuildError> {
+        let toolchain = self
+            .provisioner
+            .wasm_toolchain_for(&request.crate_dir)
+            .await?;
+        let started = Instant::now();
+        let workspace = self.workspace(&request.crate_dir, &toolchain).await?;
+        let compiled =
+            cargo::compile(request, &workspace, &toolchain, self.reporter.as_ref()).await?;
+        let cargo = started.elapsed();
+        let glue = self.glue(request, &compiled).await?;
+        let exports = exports::find(&glue.js, &request.durable_objects);
+        let bundle = bundle::assemble(&glue, &exports, request.profile);
+        Ok(Build {
+            symbols: Symbols::of(&bundle),
+            bundle,
+            exports,
+            inputs: inputs::read(&compiled, &workspace, &request.crate_dir),
+            warnings: compiled.warnings,
+            timings: Timings {
+                cargo,
+                bindgen: started.elapsed().saturating_sub(cargo),
+            },
+        })
+    }
+
+    async fn workspace(
+        &self,
+        crate_dir: &Utf8Path,
+        toolchain: &tiny_provision::Toolchain,
+    ) -> Result<Workspace, BuildError> {
+        let mut known = self.workspaces.lock().await;
+        if let Some(workspace) = known.get(crate_dir) {
+            return Ok(workspace.clone());
+        }
+        let workspace = Workspace::of(crate_dir, toolchain).await?;
+        known.insert(crate_dir.to_owned(), workspace.clone());
+        Ok(workspace)
+    }
+
+    async fn glue(
+        &self,
+        request: &BuildRequest,
+        compiled: &cargo::Compiled,
+    ) -> Result<bindgen::Glue, BuildError> {
+        let wasm = fs_err::tokio::read(&compiled.wasm)
+            .await
+            .map_err(BuildError::Io)?;
+        let source = bindgen::hash(&wasm, request.profile);
+        if let Some(glue) = self.last.lock().await.get(&request.crate_dir)
+            && glue.source == source
+        {
+            return Ok(glue.clone());
+        }
+        let glue = bindgen::run(wasm, source, compiled, request.profile, &self.provisioner).await?;
+        self.last
+            .lock()
+            .await
+            .insert(request.crate_dir.clone(), glue.clone());
+        Ok(glue)
+    }
+}

@@ -4,13 +4,13 @@ use crate::child::Program;
 use crate::progress::Task;
 
 /// Turns cargo's progress line into numbers of crates.
-pub(crate) struct CargoProgress<'a> {
+pub struct CargoProgress<'a> {
     task: &'a mut dyn Task,
     at: u64,
 }
 
 impl<'a> CargoProgress<'a> {
-    pub(crate) fn new(task: &'a mut dyn Task) -> Self {
+    pub fn new(task: &'a mut dyn Task) -> Self {
         Self { task, at: 0 }
     }
 
@@ -25,7 +25,7 @@ impl<'a> CargoProgress<'a> {
     }
 
     /// Takes what was printed since the last time; true when it was anything.
-    pub(crate) fn hear(&mut self, said: &str) -> bool {
+    pub fn hear(&mut self, said: &str) -> bool {
         for line in said.split(['\r', '\n']) {
             let line = line.trim();
             if let Some((done, all)) = crates(line) {

@@ -121,7 +121,7 @@ impl<'a> Program<'a> {
                 output: String::new(),
                 help: self.help.clone(),
             })?;
-        let mut group = Group::of(&child);
+        let mut group = ProcessGroup::of(&child);
         let mut stdout = Pipe::new(child.stdout.take());
         let mut stderr = Pipe::new(child.stderr.take());
         let started = Instant::now();
@@ -184,11 +184,13 @@ fn describe(status: ExitStatus) -> String {
         .map_or_else(|| status.to_string(), |code| format!("exit code {code}"))
 }
 
-/// Kills a process group unless its leader is known to have ended.
-struct Group(Option<Pid>);
+/// Kills a process group when dropped, unless its leader is known to have ended.
+#[derive(Debug)]
+pub struct ProcessGroup(Option<Pid>);
 
-impl Group {
-    fn of(child: &tokio::process::Child) -> Self {
+impl ProcessGroup {
+    /// The group that `child` leads: it was started with `process_group(0)`.
+    pub fn of(child: &tokio::process::Child) -> Self {
         Self(
             child
                 .id()
@@ -197,12 +199,13 @@ impl Group {
         )
     }
 
-    fn ended(&mut self) {
+    /// The leader has ended by itself.
+    pub fn ended(&mut self) {
         self.0 = None;
     }
 }
 
-impl Drop for Group {
+impl Drop for ProcessGroup {
     fn drop(&mut self) {
         if let Some(leader) = self.0 {
             let _ = kill_process_group(leader, Signal::KILL);

@@ -25,6 +25,8 @@ use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+pub use cargo_progress::CargoProgress;
+pub use child::ProcessGroup;
 pub use doctor::{Check, Missing};
 pub use environment::Environment;
 pub use error::ProvisionError;

@@ -35,7 +35,11 @@ fn builds_wasm(toolchain: &Toolchain, folder: &Utf8Path) {
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&done.stderr);
-        assert!(done.status.success(), "{:?} {profile:?}: {said}", toolchain.route);
+        assert!(
+            done.status.success(),
+            "{:?} {profile:?}: {said}",
+            toolchain.route
+        );
     }
     let built = package.join("target").join(WASM_TARGET);
     for profile in ["debug", "release"] {

@@ -76,8 +76,7 @@ impl Machine {
     }
 
     pub fn npm_starts(&self) -> usize {
-        std::fs::read_to_string(self.path("npm-starts"))
-            .map_or(0, |text| text.lines().count())
+        std::fs::read_to_string(self.path("npm-starts")).map_or(0, |text| text.lines().count())
     }
 
     pub fn provisioner(&self) -> Provisioner {
@@ -85,7 +84,9 @@ impl Machine {
     }
 
     pub fn path(&self, inside: &str) -> Utf8PathBuf {
-        Utf8Path::from_path(self.folder.path()).unwrap().join(inside)
+        Utf8Path::from_path(self.folder.path())
+            .unwrap()
+            .join(inside)
     }
 
     pub fn folder(&self) -> &Utf8Path {

@@ -1,0 +1,224 @@
+//! Runs wasm-bindgen: inside this process when the app is locked to the version that is built in,
+//! else the program of the right version.
+
+use std::collections::BTreeMap;
+use std::process::Stdio;
+
+use bytes::Bytes;
+use camino::Utf8Path;
+use sha2::{Digest as _, Sha256};
+use tiny_provision::{ProcessGroup, Provisioner};
+use tokio::process::Command;
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::cargo::Compiled;
+use crate::{BuildError, Profile, imports};
+
+/// The version that is built in; see the workspace's Cargo.toml.
+const BUILT_IN: &str = "0.2.130";
+/// The name of the glue module, without its extension.
+const STEM: &str = "index";
+/// Where the wasm module lies beside it.
+pub(crate) const WASM: &str = "index_bg.wasm";
+
+/// What wasm-bindgen makes of a module.
+#[derive(Debug, Clone)]
+pub(crate) struct Glue {
+    /// The hash of what it was made from.
+    pub(crate) source: [u8; 32],
+    pub(crate) js: String,
+    pub(crate) wasm: Bytes,
+    /// JavaScript that crates bring along, by its path from the glue module.
+    pub(crate) snippets: BTreeMap<String, String>,
+}
+
+/// Identifies an input.
+pub(crate) fn hash(wasm: &[u8], profile: Profile) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(profile.folder());
+    hash.update(wasm);
+    hash.finalize().into()
+}
+
+/// Makes the glue for a compiled module.
+pub(crate) async fn run(
+    wasm: Vec<u8>,
+    source: [u8; 32],
+    compiled: &Compiled,
+    profile: Profile,
+    provisioner: &Provisioner,
+) -> Result<Glue, BuildError> {
+    let Some(version) = &compiled.bindgen else {
+        return Err(BuildError::NoBindgen {
+            package: compiled.package.clone(),
+        });
+    };
+    let unsatisfied = imports::unsatisfied(&wasm);
+    if !unsatisfied.is_empty() {
+        return Err(BuildError::Imports {
+            package: compiled.package.clone(),
+            imports: unsatisfied,
+        });
+    }
+    let mut glue = if version == BUILT_IN {
+        tokio::task::spawn_blocking(move || in_process(wasm, source, profile))
+            .await
+            .map_err(|panic| BuildError::Bindgen {
+                version: BUILT_IN.to_owned(),
+                why: panic.to_string(),
+            })??
+    } else {
+        let program = provisioner.wasm_bindgen(version).await?;
+        as_program(&program, version, &compiled.wasm, source, profile).await?
+    };
+    // workerd knows source phase imports only behind a flag; a plain import of a wasm module is
+    // the compiled module all the same.
+    glue.js = glue.js.replacen("import source ", "import ", 1);
+    if let Some(module) = npm_import(&glue.js) {
+        return Err(BuildError::NpmImport {
+            package: compiled.package.clone(),
+            module,
+        });
+    }
+    Ok(glue)
+}
+
+fn in_process(wasm: Vec<u8>, source: [u8; 32], profile: Profile) -> Result<Glue, BuildError> {
+    let failed = |error: &dyn std::fmt::Debug| BuildError::Bindgen {
+        version: BUILT_IN.to_owned(),
+        why: format!("{error:?}"),
+    };
+    let mut bindgen = Bindgen::new();
+    bindgen
+        .input_bytes(STEM, wasm)
+        .typescript(false)
+        .reset_state_function(true)
+        .force_enable_abort_handler(true)
+        .remove_name_section(profile == Profile::Release)
+        .remove_producers_section(profile == Profile::Release);
+    bindgen.module(true).map_err(|error| failed(&error))?;
+    let mut output = bindgen.generate_output().map_err(|error| failed(&error))?;
+    let mut snippets = BTreeMap::new();
+    for (crate_name, files) in output.snippets() {
+        for (index, text) in files.iter().enumerate() {
+            snippets.insert(
+                format!("snippets/{crate_name}/inline{index}.js"),
+                text.clone(),
+            );
+        }
+    }
+    for (path, text) in output.local_modules() {
+        snippets.insert(format!("snippets/{path}"), text.clone());
+    }
+    Ok(Glue {
+        source,
+        js: output.js().to_owned(),
+        wasm: output.wasm_mut().emit_wasm().into(),
+        snippets,
+    })
+}
+
+async fn as_program(
+    program: &Utf8Path,
+    version: &str,
+    wasm: &Utf8Path,
+    source: [u8; 32],
+    profile: Profile,
+) -> Result<Glue, BuildError> {
+    let failed = |why: String| BuildError::Bindgen {
+        version: version.to_owned(),
+        why,
+    };
+    let folder = tempfile::tempdir().map_err(BuildError::Io)?;
+    let out = Utf8Path::from_path(folder.path())
+        .ok_or_else(|| failed("the folder for temporary files is not valid UTF-8".to_owned()))?;
+    let mut command = Command::new(program);
+    command
+        .args(["--target", "module", "--no-typescript"])
+        .args(["--out-name", STEM, "--out-dir", out.as_str()])
+        .args(["--experimental-reset-state-function"])
+        .args(["--force-enable-abort-handler"])
+        .arg(wasm)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0);
+    if profile == Profile::Release {
+        command.args(["--remove-name-section", "--remove-producers-section"]);
+    }
+    let child = command.spawn().map_err(|source| BuildError::Start {
+        program: program.to_owned(),
+        source,
+    })?;
+    let mut group = ProcessGroup::of(&child);
+    let output = child.wait_with_output().await.map_err(BuildError::Io)?;
+    group.ended();
+    if !output.status.success() {
+        return Err(failed(
+            String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        ));
+    }
+    let mut snippets = BTreeMap::new();
+    gather(&out.join("snippets"), "snippets", &mut snippets).map_err(BuildError::Io)?;
+    Ok(Glue {
+        source,
+        js: fs_err::read_to_string(out.join(format!("{STEM}.js"))).map_err(BuildError::Io)?,
+        wasm: fs_err::read(out.join(WASM)).map_err(BuildError::Io)?.into(),
+        snippets,
+    })
+}
+
+/// Reads all files below `folder`, named by their path from it.
+fn gather(
+    folder: &Utf8Path,
+    name: &str,
+    into: &mut BTreeMap<String, String>,
+) -> std::io::Result<()> {
+    if !folder.is_dir() {
+        return Ok(());
+    }
+    for entry in folder.read_dir_utf8()? {
+        let entry = entry?;
+        let name = format!("{name}/{}", entry.file_name());
+        if entry.file_type()?.is_dir() {
+            gather(entry.path(), &name, into)?;
+        } else {
+            into.insert(name, fs_err::read_to_string(entry.path())?);
+        }
+    }
+    Ok(())
+}
+
+/// The first import that neither the bundle nor the platform provides.
+fn npm_import(js: &str) -> Option<String> {
+    js.lines()
+        .take_while(|line| line.is_empty() || line.starts_with("import "))
+        .filter_map(|line| line.rsplit_once(" from "))
+        .map(|(_, module)| module.trim_matches([';', '"', '\'', ' ']))
+        .find(|module| {
+            !["./", "../", "cloudflare:", "node:", "workerd:"]
+                .iter()
+                .any(|known| module.starts_with(known))
+        })
+        .map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_version_is_the_one_that_is_linked() {
+        let lock = include_str!("../../../Cargo.lock");
+        let entry = format!("name = \"wasm-bindgen-cli-support\"\nversion = \"{BUILT_IN}\"");
+        assert!(lock.contains(&entry), "update BUILT_IN");
+    }
+
+    #[test]
+    fn packages_that_need_a_bundler_are_named() {
+        let js = "import * as a from './snippets/x/inline0.js';\nimport { connect } from \"cloudflare:sockets\";\nimport wasmModule from \"./index_bg.wasm\";\n";
+        assert_eq!(npm_import(js), None);
+        let js = format!("import * as left from \"left-pad\";\n{js}");
+        assert_eq!(npm_import(&js).as_deref(), Some("left-pad"));
+    }
+}
