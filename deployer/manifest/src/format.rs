@@ -1,0 +1,118 @@
+//! The format of `tiny.toml`: every table and its keys. The reader, the schema and the reference follow from here.
+
+mod binding;
+mod worker;
+
+use schemars::JsonSchema;
+
+pub(crate) use binding::{BindingTable, DurableObjectTable};
+pub(crate) use worker::{
+    AssetsTable, ConsumerTable, ObservabilityTable, PlacementTable, SecretTable, WorkerTable,
+};
+
+use crate::reader::{At, Map, Read, table};
+use crate::report::Report;
+use crate::tree::{Node, Value};
+
+table! {
+    /// A stack: workers, and the resources they are bound to.
+    Manifest {
+        /// A manifest that this one is laid over, relative to this file.
+        #[expect(dead_code, reason = "`layers` takes it out of the tree before it is read")]
+        optional extends "extends": At<String>,
+        /// The name of the stack: the first part of every name on Cloudflare.
+        required name "name": At<String>,
+        /// Refuse to destroy this stack.
+        optional protect "protect": bool,
+        /// The workers, by id. `tiny dev` serves the first one.
+        required workers "workers": Map<WorkerTable>,
+        /// Workers KV namespaces, by id.
+        optional kv "kv": Map<KvTable>,
+        /// R2 buckets, by id.
+        optional r2 "r2": Map<R2Table>,
+        /// D1 databases, by id.
+        optional d1 "d1": Map<D1Table>,
+        /// Queues, by id.
+        optional queues "queues": Map<QueueTable>,
+        /// How `tiny dev` serves the stack.
+        optional dev "dev": DevTable,
+        /// What is different in a stage, by the name of the stage.
+        #[expect(dead_code, reason = "`layers` takes it out of the tree before it is read")]
+        optional stages "stages": Map<Layer>,
+    }
+}
+
+table! {
+    /// What one stage lays over the rest.
+    #[expect(dead_code, reason = "read for its mistakes; what it holds is read as part of the merged tree")]
+    Layer {
+        /// The name of the stack in this stage.
+        optional name "name": At<String>,
+        /// Refuse to destroy this stage.
+        optional protect "protect": bool,
+        /// The workers, by id.
+        optional workers "workers": Map<WorkerTable>,
+        /// Workers KV namespaces, by id.
+        optional kv "kv": Map<KvTable>,
+        /// R2 buckets, by id.
+        optional r2 "r2": Map<R2Table>,
+        /// D1 databases, by id.
+        optional d1 "d1": Map<D1Table>,
+        /// Queues, by id.
+        optional queues "queues": Map<QueueTable>,
+        /// How `tiny dev` serves the stack.
+        optional dev "dev": DevTable,
+    }
+}
+
+table! {
+    /// A Workers KV namespace.
+    KvTable {}
+}
+
+table! {
+    /// An R2 bucket.
+    R2Table {}
+}
+
+table! {
+    /// A D1 database.
+    D1Table {
+        /// The folder of its `*.sql` migrations, relative to this file.
+        optional migrations "migrations": At<String>,
+    }
+}
+
+table! {
+    /// A queue.
+    QueueTable {}
+}
+
+table! {
+    /// How `tiny dev` serves the stack, where the command line does not say otherwise.
+    DevTable {
+        /// The address to listen on.
+        optional host "host": At<String>,
+        /// The port to listen on; 1338 if not given.
+        optional port "port": At<u32>,
+        /// The folder of the local data, relative to this file; `.wrangler/state/v3` shares it with wrangler.
+        optional persist "persist": At<String>,
+    }
+}
+
+/// A value with a short form for the plain case and a long one that says it all.
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(untagged, inline)]
+pub(crate) enum Either<Short, Long> {
+    Short(Short),
+    Long(Long),
+}
+
+impl<Short: Read, Long: Read> Read for Either<Short, Long> {
+    fn read(node: &Node, report: &mut Report) -> Option<Self> {
+        match node.value {
+            Value::Table(_) | Value::Array(_) => Long::read(node, report).map(Self::Long),
+            _ => Short::read(node, report).map(Self::Short),
+        }
+    }
+}

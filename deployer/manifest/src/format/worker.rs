@@ -1,0 +1,163 @@
+//! `[workers.*]` and the tables in it.
+
+use serde_json::Value;
+
+use super::{BindingTable, DurableObjectTable, Either};
+use crate::reader::{At, Map, table};
+use crate::worker::{HtmlHandling, NotFoundHandling, PlacementMode};
+
+table! {
+    /// A worker: a crate, and what Cloudflare runs it with.
+    WorkerTable {
+        /// The folder of its cargo package, relative to this file.
+        required crate_dir "crate": At<String>,
+        /// Cargo features to build it with.
+        optional features "features": Vec<String>,
+        /// The day whose runtime behaviour it was written for: `YYYY-MM-DD`.
+        required compatibility_date "compatibility_date": At<String>,
+        /// Runtime behaviour switched on or off by name.
+        optional compatibility_flags "compatibility_flags": Vec<At<String>>,
+        /// Publish it on workers.dev; on unless it has routes or domains.
+        optional url "url": bool,
+        /// When to call its `scheduled` handler: Cloudflare's five fields, in UTC.
+        optional crons "crons": Vec<At<String>>,
+        /// Plain settings by name: strings are text, everything else is JSON.
+        optional vars "vars": Map<Value>,
+        /// Secrets it wants; their values come from the environment or `.env.<stage>`.
+        optional secrets "secrets": Vec<Either<At<String>, SecretTable>>,
+        /// Static files served beside it.
+        optional assets "assets": AssetsTable,
+        /// Durable Objects by the name of their binding: a class, or a table that says more.
+        optional durable_objects "durable_objects": Map<Either<At<String>, DurableObjectTable>>,
+        /// Everything else that it reaches, by name.
+        optional bindings "bindings": Map<At<BindingTable>>,
+        /// Queues whose messages it takes, by id.
+        optional consumers "consumers": Map<ConsumerTable>,
+        /// Routes on zones: a pattern, or a table that names the zone as well.
+        optional routes "routes": Vec<Either<At<String>, RouteTable>>,
+        /// Domains that are all its own.
+        optional domains "domains": Vec<At<String>>,
+        /// Keep its logs and traces.
+        optional observability "observability": Either<bool, ObservabilityTable>,
+        /// What one invocation may use.
+        optional limits "limits": LimitsTable,
+        /// Where Cloudflare runs it.
+        optional placement "placement": At<PlacementTable>,
+        /// Send its logs to Logpush.
+        optional logpush "logpush": bool,
+        /// Workers of the stack that get its logs, by id.
+        optional tail_consumers "tail_consumers": Vec<At<String>>,
+    }
+}
+
+table! {
+    /// A secret.
+    SecretTable {
+        /// Its name in `env`.
+        required name "name": At<String>,
+        /// Make one up at random on the first deploy.
+        optional generate "generate": bool,
+    }
+}
+
+table! {
+    /// Static files that Cloudflare serves.
+    AssetsTable {
+        /// The folder, relative to this file.
+        required directory "directory": At<String>,
+        /// The name by which the worker fetches them itself.
+        optional binding "binding": At<String>,
+        /// How paths and HTML files belong together.
+        optional html_handling "html_handling": HtmlHandling,
+        /// What answers when no file matches.
+        optional not_found_handling "not_found_handling": NotFoundHandling,
+        /// Requests that reach the worker first: all, none, or those that match path patterns.
+        optional run_worker_first "run_worker_first": Either<bool, Vec<At<String>>>,
+    }
+}
+
+table! {
+    /// How a worker takes messages from a queue.
+    ConsumerTable {
+        /// Most messages in a batch, 1 to 100.
+        optional batch_size "batch_size": At<u32>,
+        /// Seconds to wait for a batch to fill up, 0 to 60.
+        optional batch_timeout "batch_timeout": At<u32>,
+        /// How often a message is tried again, 0 to 100.
+        optional max_retries "max_retries": At<u32>,
+        /// Seconds before a message is tried again.
+        optional retry_delay "retry_delay": At<u32>,
+        /// The queue that gets what failed too often, by id.
+        optional dead_letter_queue "dead_letter_queue": At<String>,
+        /// Most invocations at once, 1 to 250.
+        optional max_concurrency "max_concurrency": At<u32>,
+    }
+}
+
+table! {
+    /// A route on a zone.
+    RouteTable {
+        /// Host and path, such as `example.com/api/*`.
+        required pattern "pattern": At<String>,
+        /// The name of the zone.
+        optional zone "zone": String,
+    }
+}
+
+table! {
+    /// What is kept of logs and traces.
+    ObservabilityTable {
+        /// On unless switched off.
+        optional enabled "enabled": bool,
+        /// The share of requests that is kept, 0 to 1.
+        optional head_sampling_rate "head_sampling_rate": At<f64>,
+        /// Settings for logs alone.
+        optional logs "logs": ObservedLogsTable,
+        /// Settings for traces alone.
+        optional traces "traces": ObservedTracesTable,
+    }
+}
+
+table! {
+    /// What is kept of logs.
+    ObservedLogsTable {
+        /// On unless switched off.
+        optional enabled "enabled": bool,
+        /// The share of requests that is kept, 0 to 1.
+        optional head_sampling_rate "head_sampling_rate": At<f64>,
+        /// A line of its own for every invocation; on unless switched off.
+        optional invocation_logs "invocation_logs": bool,
+    }
+}
+
+table! {
+    /// What is kept of traces.
+    ObservedTracesTable {
+        /// On unless switched off.
+        optional enabled "enabled": bool,
+        /// The share of requests that is kept, 0 to 1.
+        optional head_sampling_rate "head_sampling_rate": At<f64>,
+    }
+}
+
+table! {
+    /// What one invocation may use.
+    LimitsTable {
+        /// Milliseconds of CPU time, 1 to 300000.
+        optional cpu_ms "cpu_ms": At<u32>,
+        /// Requests it may make.
+        optional subrequests "subrequests": u32,
+    }
+}
+
+table! {
+    /// Where Cloudflare runs the worker: one of these.
+    PlacementTable {
+        /// `smart`: wherever it is fastest for the backends it calls.
+        optional mode "mode": PlacementMode,
+        /// Near a cloud region, such as `aws:eu-west-1`.
+        optional region "region": At<String>,
+        /// Near a host, such as `db.example.com:5432`.
+        optional host "host": At<String>,
+    }
+}

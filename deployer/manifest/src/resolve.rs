@@ -1,0 +1,222 @@
+//! From what was written to what is meant: the tables checked against each other and against the disk.
+//!
+//! A value that is missing or wrong has been reported by then; its stand-in here never leaves the crate, because a
+//! report with anything in it comes out as errors.
+
+mod assets;
+mod bindings;
+mod cron;
+mod date;
+mod durable_objects;
+mod paths;
+mod placement;
+mod queues;
+mod worker;
+
+use std::net::IpAddr;
+
+use crate::format::{D1Table, DevTable, Manifest};
+use crate::reader::{At, Map, Read};
+use crate::report::Report;
+use crate::stack::{D1, Dev, Kv, Queue, R2, Stack};
+use crate::suggest;
+use crate::tree::{Node, Span, Table, Value};
+use crate::{LoadOptions, names};
+
+/// What the tables may refer to.
+struct Ids<'a> {
+    workers: Vec<&'a str>,
+    kv: Vec<&'a str>,
+    r2: Vec<&'a str>,
+    d1: Vec<&'a str>,
+    queues: Vec<&'a str>,
+    /// The Durable Object classes of each worker: worker, class.
+    classes: Vec<(&'a str, &'a str)>,
+}
+
+/// The stack that the merged and filled-in tree describes.
+pub(crate) fn resolve(tree: Table, options: &LoadOptions, report: &mut Report) -> Option<Stack> {
+    let root = Node {
+        value: Value::Table(tree),
+        span: Span::default(),
+    };
+    let mut manifest = Manifest::read(&root, report)?;
+    let name = manifest.name.take().unwrap_or_default();
+    if !name.value.is_empty() || name.span != Span::default() {
+        check_id(&name, "a stack", report);
+    }
+    let workers = manifest.workers.take();
+    if let (Some(Map(workers)), Some(node)) = (
+        &workers,
+        root.as_table().and_then(|table| table.get("workers")),
+    ) && workers.is_empty()
+    {
+        let help = "add a table `[workers.NAME]`".to_owned();
+        report.problem(
+            node.span,
+            "a stack has at least one worker",
+            "no worker here",
+            help,
+        );
+    }
+    let workers = workers.unwrap_or_default();
+    let [kv, r2, d1, queues] = [
+        ids(manifest.kv.as_ref(), "a KV namespace", report),
+        ids(manifest.r2.as_ref(), "an R2 bucket", report),
+        ids(manifest.d1.as_ref(), "a D1 database", report),
+        ids(manifest.queues.as_ref(), "a queue", report),
+    ];
+    let ids = Ids {
+        workers: ids(Some(&workers), "a worker", report),
+        kv,
+        r2,
+        d1,
+        queues,
+        classes: durable_objects::classes(&workers),
+    };
+    let resolved = workers
+        .0
+        .iter()
+        .map(|(id, table)| worker::resolve(&id.value, table, &ids, report))
+        .collect();
+    queues::refuse_shared(&workers, report);
+    worker::refuse_shared_domains(&workers, report);
+    Some(Stack {
+        name: name.value,
+        stage: options.stage.clone(),
+        root: report.folder(Span::default()).to_owned(),
+        sources: report.sources(),
+        protect: manifest.protect.unwrap_or(false),
+        workers: resolved,
+        kv: ids
+            .kv
+            .iter()
+            .map(|id| Kv {
+                id: (*id).to_owned(),
+            })
+            .collect(),
+        r2: ids
+            .r2
+            .iter()
+            .map(|id| R2 {
+                id: (*id).to_owned(),
+            })
+            .collect(),
+        d1: databases(manifest.d1.as_ref(), report),
+        queues: ids
+            .queues
+            .iter()
+            .map(|id| Queue {
+                id: (*id).to_owned(),
+            })
+            .collect(),
+        dev: manifest
+            .dev
+            .map(|table| dev(&table, report))
+            .unwrap_or_default(),
+    })
+}
+
+fn ids<'a, T>(tables: Option<&'a Map<T>>, what: &str, report: &mut Report) -> Vec<&'a str> {
+    let Some(Map(tables)) = tables else {
+        return Vec::new();
+    };
+    for (id, _) in tables {
+        check_id(id, what, report);
+    }
+    tables.iter().map(|(id, _)| id.value.as_str()).collect()
+}
+
+fn check_id(id: &At<String>, what: &str, report: &mut Report) {
+    if !names::is_id(&id.value) {
+        let suggestion = names::as_id(&id.value);
+        let suggestion = suggest::fallback(&suggestion, "main");
+        let help = format!("a-z, 0-9 and `-`, starting with a letter, such as `{suggestion}`");
+        report.problem(
+            id.span,
+            format!("`{}` cannot name {what}", id.value),
+            "not a name",
+            help,
+        );
+    }
+}
+
+/// Reports an id that is not among those of its kind. `plural` is also the name of the kind's table.
+fn check_known(id: &At<String>, known: &[&str], what: &str, table: &str, report: &mut Report) {
+    if known.contains(&id.value.as_str()) {
+        return;
+    }
+    let help = suggest::closest(&id.value, known.iter().copied()).map_or_else(
+        || {
+            let shown = names::as_id(&id.value);
+            format!(
+                "add a table `[{table}.{}]`",
+                suggest::fallback(&shown, "NAME")
+            )
+        },
+        |closest| format!("did you mean `{closest}`?"),
+    );
+    report.problem(
+        id.span,
+        format!("no {what} is called `{}`", id.value),
+        "not in this manifest",
+        help,
+    );
+}
+
+/// Reports a number outside of what Cloudflare takes.
+fn check_range(number: &At<u32>, range: std::ops::RangeInclusive<u32>, report: &mut Report) {
+    if !range.contains(&number.value) {
+        let help = format!("{} to {}", range.start(), range.end());
+        report.problem(
+            number.span,
+            format!("{} is out of range", number.value),
+            "out of range",
+            help,
+        );
+    }
+}
+
+fn databases(tables: Option<&Map<D1Table>>, report: &mut Report) -> Vec<D1> {
+    let Some(Map(tables)) = tables else {
+        return Vec::new();
+    };
+    tables
+        .iter()
+        .map(|(id, table)| D1 {
+            id: id.value.clone(),
+            migrations: table
+                .migrations
+                .as_ref()
+                .map(|path| paths::folder(path, "migrations", report)),
+        })
+        .collect()
+}
+
+fn dev(table: &DevTable, report: &mut Report) -> Dev {
+    Dev {
+        host: table.host.as_ref().and_then(|host| address(host, report)),
+        port: table.port.as_ref().and_then(|port| {
+            check_range(port, 0..=u16::MAX.into(), report);
+            u16::try_from(port.value).ok()
+        }),
+        persist: table.persist.as_ref().map(|path| paths::path(path, report)),
+    }
+}
+
+fn address(host: &At<String>, report: &mut Report) -> Option<IpAddr> {
+    match host.value.parse() {
+        Ok(address) => Some(address),
+        Err(_) => {
+            let help = "an IP address, such as `127.0.0.1`, `::1`, or `0.0.0.0` for every network"
+                .to_owned();
+            report.problem(
+                host.span,
+                format!("`{}` is not an address", host.value),
+                "not an address",
+                help,
+            );
+            None
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! How a worker is run and watched: placement, limits, observability.
+
+use super::check_range;
+use crate::format::{Either, ObservabilityTable, PlacementTable};
+use crate::reader::At;
+use crate::report::Report;
+use crate::worker::{Observability, ObservedLogs, ObservedTraces, Placement};
+
+pub(super) fn placement(table: &At<PlacementTable>, report: &mut Report) -> Option<Placement> {
+    let PlacementTable { mode, region, host } = &table.value;
+    match (mode, region, host) {
+        (Some(mode), None, None) => Some(Placement::Mode(*mode)),
+        (None, Some(region), None) => Some(Placement::Region(region.value.clone())),
+        (None, None, Some(host)) => Some(Placement::Host(host.value.clone())),
+        _ => {
+            let help = "give one of `mode = \"smart\"`, `region` and `host`".to_owned();
+            report.problem(
+                table.span,
+                "a worker has one placement",
+                "none or several",
+                help,
+            );
+            None
+        }
+    }
+}
+
+pub(super) fn observability(
+    written: &Either<bool, ObservabilityTable>,
+    report: &mut Report,
+) -> Observability {
+    let table = match written {
+        Either::Short(enabled) => {
+            return Observability {
+                enabled: *enabled,
+                ..Observability::default()
+            };
+        }
+        Either::Long(table) => table,
+    };
+    Observability {
+        enabled: table.enabled.unwrap_or(true),
+        head_sampling_rate: rate(table.head_sampling_rate.as_ref(), report),
+        logs: table.logs.as_ref().map(|logs| ObservedLogs {
+            enabled: logs.enabled.unwrap_or(true),
+            head_sampling_rate: rate(logs.head_sampling_rate.as_ref(), report),
+            invocation_logs: logs.invocation_logs.unwrap_or(true),
+        }),
+        traces: table.traces.as_ref().map(|traces| ObservedTraces {
+            enabled: traces.enabled.unwrap_or(true),
+            head_sampling_rate: rate(traces.head_sampling_rate.as_ref(), report),
+        }),
+    }
+}
+
+fn rate(rate: Option<&At<f64>>, report: &mut Report) -> Option<f64> {
+    let rate = rate?;
+    if !(0.0..=1.0).contains(&rate.value) {
+        let help = "a share of all requests, from 0 to 1".to_owned();
+        report.problem(
+            rate.span,
+            format!("{} is out of range", rate.value),
+            "out of range",
+            help,
+        );
+    }
+    Some(rate.value)
+}
+
+pub(super) fn cpu_ms(limit: Option<&At<u32>>, report: &mut Report) -> Option<u32> {
+    let limit = limit?;
+    check_range(limit, 1..=300_000, report);
+    Some(limit.value)
+}

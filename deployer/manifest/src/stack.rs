@@ -1,0 +1,62 @@
+//! The stack: what the rest of the tool works with.
+
+use std::net::IpAddr;
+
+use camino::Utf8PathBuf;
+
+use crate::{StageName, Worker};
+
+/// Everything one manifest describes, for one stage.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stack {
+    pub name: String,
+    pub stage: StageName,
+    /// The folder of the manifest, absolute.
+    pub root: Utf8PathBuf,
+    /// Every manifest file that was read, absolute; the one that was asked for first.
+    pub sources: Vec<Utf8PathBuf>,
+    /// Refuse to destroy this stage.
+    pub protect: bool,
+    /// In the order of the file; never empty.
+    pub workers: Vec<Worker>,
+    pub kv: Vec<Kv>,
+    pub r2: Vec<R2>,
+    pub d1: Vec<D1>,
+    pub queues: Vec<Queue>,
+    pub dev: Dev,
+}
+
+/// A Workers KV namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kv {
+    pub id: String,
+}
+
+/// An R2 bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct R2 {
+    pub id: String,
+}
+
+/// A D1 database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct D1 {
+    pub id: String,
+    /// The folder of its `*.sql` migrations, absolute.
+    pub migrations: Option<Utf8PathBuf>,
+}
+
+/// A queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queue {
+    pub id: String,
+}
+
+/// How `tiny dev` serves the stack, where the command line does not say otherwise.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Dev {
+    pub host: Option<IpAddr>,
+    pub port: Option<u16>,
+    /// The folder of the local data, absolute.
+    pub persist: Option<Utf8PathBuf>,
+}
