@@ -135,16 +135,7 @@ impl Cache {
         let folder = self.root.join(name);
         let text = fs_err::read(folder.join(MANIFEST)).ok()?;
         let manifest: EntryManifest = serde_json::from_slice(&text).ok()?;
-        manifest.holds(&folder, false).then_some(folder)
-    }
-
-    /// As [`Cache::get`], but reads and hashes every byte.
-    pub(crate) fn verify(&self, name: &str) -> bool {
-        let folder = self.root.join(name);
-        fs_err::read(folder.join(MANIFEST))
-            .ok()
-            .and_then(|text| serde_json::from_slice::<EntryManifest>(&text).ok())
-            .is_some_and(|manifest| manifest.holds(&folder, true))
+        manifest.holds(&folder).then_some(folder)
     }
 
     /// The entry's folder, made by `make` if it is not there or damaged. Of all tasks and
@@ -263,7 +254,7 @@ impl EntryManifest {
         Ok(Self { files })
     }
 
-    fn holds(&self, folder: &Utf8Path, thorough: bool) -> bool {
+    fn holds(&self, folder: &Utf8Path) -> bool {
         !self.files.is_empty()
             && self.files.iter().all(|(path, mark)| {
                 let path = folder.join(path);
@@ -273,7 +264,7 @@ impl EntryManifest {
                 if metadata.len() != mark.size {
                     return false;
                 }
-                if !thorough && modified_ns(&metadata) == mark.modified_ns {
+                if modified_ns(&metadata) == mark.modified_ns {
                     return true;
                 }
                 FileMark::of(&path, false).is_ok_and(|now| now.sha256 == mark.sha256)

@@ -39,7 +39,6 @@ enum Watch<'a> {
 #[derive(Debug)]
 pub(crate) struct Output {
     pub(crate) stdout: String,
-    pub(crate) stderr: String,
 }
 
 impl<'a> Program<'a> {
@@ -173,7 +172,6 @@ impl<'a> Program<'a> {
         }
         Ok(Output {
             stdout: stdout.into_string(),
-            stderr: stderr.into_string(),
         })
     }
 }

@@ -3,10 +3,13 @@
 use camino::Utf8Path;
 use miette::Diagnostic as _;
 
-use crate::cache::Cache;
+use crate::cache::{Cache, io_error};
 use crate::environment::Environment;
+use crate::error::ProvisionError;
 use crate::progress::Silent;
-use crate::workerd;
+use crate::toolchain::active::{Active, OLDEST_RUSTC};
+use crate::toolchain::{Route, WASM_TARGET, remembered};
+use crate::{simulators, workerd};
 
 /// One thing that has to be right, what was found, and the cure.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +33,68 @@ pub(crate) async fn examine(
     environment: &Environment,
     cache: &Cache,
 ) -> Vec<Check> {
-    vec![workerd(near, environment, cache).await]
+    let rust = Active::ask(near, environment).await;
+    vec![
+        compiler(rust.as_ref()),
+        wasm_library(rust.as_ref().ok(), near, environment, cache),
+        workerd(near, environment, cache).await,
+        simulators(cache),
+        npm(environment),
+        folder(environment),
+    ]
+}
+
+fn check(name: &str, found: Result<String, Missing>) -> Check {
+    Check {
+        name: name.to_owned(),
+        found,
+    }
+}
+
+fn missing(why: &str, cure: &str) -> Missing {
+    Missing {
+        why: why.to_owned(),
+        cure: cure.to_owned(),
+    }
+}
+
+fn of_error(error: &ProvisionError) -> Missing {
+    let cure = error.help().map(|help| help.to_string());
+    missing(&error.to_string(), &cure.unwrap_or_default())
+}
+
+fn compiler(rust: Result<&Active, &ProvisionError>) -> Check {
+    let found = match rust {
+        Ok(active) if active.is_new_enough().is_ok() => Ok(format!("rustc {}", active.version)),
+        Ok(active) => Err(missing(
+            &format!("rustc {} is too old", active.version),
+            &format!("run `rustup update`: {OLDEST_RUSTC} or newer is needed"),
+        )),
+        Err(error) => Err(of_error(error)),
+    };
+    check("rust", found)
+}
+
+fn wasm_library(
+    rust: Option<&Active>,
+    near: &Utf8Path,
+    environment: &Environment,
+    cache: &Cache,
+) -> Check {
+    let found = if let Some(toolchain) = remembered(near, environment, cache) {
+        Ok(format!(
+            "for rustc {} ({} route)",
+            toolchain.rustc_version, toolchain.route
+        ))
+    } else if rust.is_some_and(Active::has_wasm_std) {
+        Ok(format!("of the active toolchain ({} route)", Route::Native))
+    } else {
+        Err(missing(
+            &format!("no standard library for {WASM_TARGET}"),
+            "run `tiny setup`, which tries rustup first and Debian's packages then",
+        ))
+    };
+    check("wasm32 std", found)
 }
 
 async fn workerd(near: &Utf8Path, environment: &Environment, cache: &Cache) -> Check {
@@ -39,20 +103,47 @@ async fn workerd(near: &Utf8Path, environment: &Environment, cache: &Cache) -> C
             "{} at {} ({})",
             found.version, found.path, found.source
         )),
-        Ok(None) => Err(Missing {
-            why: "not on PATH, not in node_modules and not in the cache".to_owned(),
-            cure: "run `tiny setup`, or set TINY_WORKERD".to_owned(),
-        }),
-        Err(failed) => Err(Missing {
-            why: failed.to_string(),
-            cure: failed
-                .help()
-                .map(|help| help.to_string())
-                .unwrap_or_default(),
-        }),
+        Ok(None) => Err(missing(
+            "not on PATH, not in node_modules and not in the cache",
+            "run `tiny setup`, or set TINY_WORKERD",
+        )),
+        Err(error) => Err(of_error(&error)),
     };
-    Check {
-        name: "workerd".to_owned(),
-        found,
-    }
+    check("workerd", found)
+}
+
+/// Needed only by stacks with KV, R2, D1, queues or the cache, and fetched when they are.
+fn simulators(cache: &Cache) -> Check {
+    let found = simulators::find(cache).map_or_else(
+        || {
+            Err(missing(
+                "the scripts for local KV, R2, D1 and queues are not in the cache",
+                "run `tiny setup`; a stack that uses them fetches them by itself",
+            ))
+        },
+        |folder| Ok(folder.to_string()),
+    );
+    check("simulators", found)
+}
+
+fn npm(environment: &Environment) -> Check {
+    let found = environment.which("npm").map_or_else(
+        || {
+            Err(missing(
+                "not on PATH",
+                "install npm (Debian: `apt-get install npm`); it fetches workerd and the simulators, nothing else",
+            ))
+        },
+        |path| Ok(path.to_string()),
+    );
+    check("npm", found)
+}
+
+fn folder(environment: &Environment) -> Check {
+    let found = environment.cache_folder().and_then(|folder| {
+        fs_err::create_dir_all(&folder).map_err(io_error("create", &folder))?;
+        tempfile::tempfile_in(&folder).map_err(io_error("write to", &folder))?;
+        Ok(folder.to_string())
+    });
+    check("cache", found.map_err(|error| of_error(&error)))
 }

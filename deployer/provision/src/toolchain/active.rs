@@ -151,7 +151,7 @@ impl Active {
                 .args(args)
                 .within(near)
                 // rustup may be installing the toolchain that a rust-toolchain file names.
-                .patience(Duration::from_secs(60))
+                .patience(Duration::from_mins(1))
                 .help("check that `rustc --version` works in that folder")
                 .run()
         };

@@ -475,15 +475,15 @@ async fn build_standard_library(
         .run()
         .await?;
 
-    let built = package
+    let deps = package
         .join("target")
         .join(WASM_TARGET)
         .join("release/deps");
     let libraries = wasm_libraries(&compiler.sysroot);
     fs_err::create_dir_all(&libraries).map_err(io_error("create", &libraries))?;
-    for found in built
+    for found in deps
         .read_dir_utf8()
-        .map_err(io_error("read", &built))?
+        .map_err(io_error("read", &deps))?
         .flatten()
     {
         let name = found.file_name();
