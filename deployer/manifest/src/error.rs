@@ -54,16 +54,7 @@ impl Problem {
         range: Range<usize>,
         label: &str,
     ) -> Self {
-        let before = text.get(..range.start).unwrap_or(text);
-        let line = before.matches('\n').count() + 1;
-        let column = before
-            .rsplit('\n')
-            .next()
-            .unwrap_or_default()
-            .chars()
-            .count()
-            + 1;
-        self.line_column = Some((line, column));
+        self.line_column = Some(line_column(text, range.start));
         self.source_code = Some(NamedSource::new(path, text.clone()));
         self.labels.push(LabeledSpan::new_primary_with_span(
             Some(label.to_owned()),
@@ -78,6 +69,33 @@ impl Problem {
             .push(LabeledSpan::new_with_span(Some(label.to_owned()), range));
         self
     }
+
+    /// A place in another file that belongs to it: said in the help, since one file is shown.
+    pub(crate) fn and_elsewhere(
+        mut self,
+        path: &Utf8Path,
+        text: &str,
+        offset: usize,
+        label: &str,
+    ) -> Self {
+        let (line, column) = line_column(text, offset);
+        let elsewhere = format!("{label}: {path}:{line}:{column}");
+        self.help = Some(match self.help {
+            Some(help) => format!("{help} ({elsewhere})"),
+            None => elsewhere,
+        });
+        self
+    }
+}
+
+/// Counted from 1, columns in characters.
+fn line_column(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (
+        before.matches('\n').count() + 1,
+        before[line_start..].chars().count() + 1,
+    )
 }
 
 impl Errors {

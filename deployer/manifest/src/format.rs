@@ -3,16 +3,12 @@
 mod binding;
 mod worker;
 
-use schemars::JsonSchema;
-
 pub(crate) use binding::{BindingTable, DurableObjectTable};
 pub(crate) use worker::{
     AssetsTable, ConsumerTable, ObservabilityTable, PlacementTable, SecretTable, WorkerTable,
 };
 
-use crate::reader::{At, Map, Read, table};
-use crate::report::Report;
-use crate::tree::{Node, Value};
+use crate::reader::{At, Map, table};
 
 table! {
     /// A stack: workers, and the resources they are bound to.
@@ -97,22 +93,5 @@ table! {
         optional port "port": At<u32>,
         /// The folder of the local data, relative to this file; `.wrangler/state/v3` shares it with wrangler.
         optional persist "persist": At<String>,
-    }
-}
-
-/// A value with a short form for the plain case and a long one that says it all.
-#[derive(Debug, Clone, JsonSchema)]
-#[schemars(untagged, inline)]
-pub(crate) enum Either<Short, Long> {
-    Short(Short),
-    Long(Long),
-}
-
-impl<Short: Read, Long: Read> Read for Either<Short, Long> {
-    fn read(node: &Node, report: &mut Report) -> Option<Self> {
-        match node.value {
-            Value::Table(_) | Value::Array(_) => Long::read(node, report).map(Self::Long),
-            _ => Short::read(node, report).map(Self::Short),
-        }
     }
 }

@@ -32,7 +32,9 @@ pub(crate) fn interpolate(mut tree: Table, options: &LoadOptions, report: &mut R
 
 fn fill_node(node: &mut Node, values: &Values, report: &mut Report) {
     match &mut node.value {
-        Value::String(text) if text.contains("${") => *text = fill(text, node.span, values, report),
+        Value::String(text) if text.contains("${") => {
+            node.value = fill(text, node.span, values, report).map_or(Value::Broken, Value::String);
+        }
         Value::Array(items) => items
             .iter_mut()
             .for_each(|item| fill_node(item, values, report)),
@@ -45,7 +47,9 @@ fn fill_node(node: &mut Node, values: &Values, report: &mut Report) {
     }
 }
 
-fn fill(text: &str, span: Span, values: &Values, report: &mut Report) -> String {
+/// `None` when something in it cannot be filled in, which has been reported.
+fn fill(text: &str, span: Span, values: &Values, report: &mut Report) -> Option<String> {
+    let mut complete = true;
     let mut filled = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find("${") {
@@ -65,19 +69,20 @@ fn fill(text: &str, span: Span, values: &Values, report: &mut Report) -> String 
                 "opened here",
                 help,
             );
-            return filled;
+            return None;
         };
         let (placeholder, after) = placeholder.split_at(end + 1);
         match values.get(&placeholder[2..end]) {
             Ok(value) => filled.push_str(&value),
             Err((message, label, help)) => {
                 report.problem(narrow(placeholder, span, report), message, label, help);
+                complete = false;
             }
         }
         rest = after;
     }
     filled.push_str(rest);
-    filled
+    complete.then_some(filled)
 }
 
 impl Values<'_> {

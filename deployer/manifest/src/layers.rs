@@ -5,7 +5,7 @@ use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use crate::StageName;
 use crate::format::Layer;
 use crate::names;
-use crate::reader::{self, Read};
+use crate::reader::{Map, Read};
 use crate::report::Report;
 use crate::suggest;
 use crate::tree::{self, Node, Span, Table, Value};
@@ -52,7 +52,10 @@ fn read_file(path: &Utf8Path, extended_at: Option<Span>, report: &mut Report) ->
         Err(error) => {
             let message = format!("cannot read `{path}`: {error}");
             match extended_at {
-                Some(span) => report.problem(span, message, "extended here", None),
+                Some(span) => {
+                    let help = "a manifest is a file of UTF-8 text".to_owned();
+                    report.problem(span, message, "extended here", help);
+                }
                 None => report.problem_outside(message, "a manifest is a file of UTF-8 text"),
             }
             None
@@ -66,14 +69,7 @@ fn extended(table: &mut Table, report: &mut Report) -> Option<(Utf8PathBuf, Opti
     let written = String::read(&node, report)?;
     let path = resolve(report.folder(node.span), &written);
     let Ok(path) = path.canonicalize_utf8() else {
-        let folder = path.parent().unwrap_or(Utf8Path::new("/")).to_owned();
-        let help = format!(
-            "paths start from the folder of the file they are written in: this one means `{path}`"
-        );
-        let help = match crate::find(&folder) {
-            Some(near) => format!("{help}; there is `{near}`"),
-            None => help,
-        };
+        let help = format!("paths start from the folder of the file they are written in: `{path}`");
         report.problem(
             node.span,
             format!("`{written}` does not exist"),
@@ -107,26 +103,15 @@ impl Layers {
         let Some(stages) = tree.remove("stages") else {
             return tree;
         };
-        let Some(stages) = reader::as_table(&stages, report) else {
+        report.partial = true;
+        // What it holds is read again as part of the merged tree: only what is wrong with it counts here.
+        let _ = Map::<Layer>::read(&stages, report);
+        report.partial = false;
+        let Some(stages) = stages.as_table() else {
             return tree;
         };
         for entry in &stages.entries {
-            if StageName::new(&entry.key).is_err() {
-                let help = format!(
-                    "at most 20 of a-z, 0-9 and `-`, starting with a letter, such as `{}`",
-                    suggest::fallback(&names::as_id(&entry.key), "prod")
-                );
-                report.problem(
-                    entry.key_span,
-                    format!("`{}` cannot name a stage", entry.key),
-                    "not a stage",
-                    help,
-                );
-            }
-            report.partial = true;
-            // What it holds is used by the merged tree: only what is wrong with it counts here.
-            let _ = Layer::read(&entry.node, report);
-            report.partial = false;
+            check_stage(&entry.key, entry.key_span, report);
         }
         match stages.get(stage.as_str()) {
             Some(Node {
@@ -138,6 +123,22 @@ impl Layers {
     }
 }
 
+fn check_stage(name: &str, span: Span, report: &mut Report) {
+    if StageName::new(name).is_err() {
+        let suggestion = names::as_id(name);
+        let suggestion = suggest::fallback(&suggestion, "prod");
+        let help = format!(
+            "at most 20 of a-z, 0-9 and `-`, starting with a letter, such as `{suggestion}`"
+        );
+        report.problem(
+            span,
+            format!("`{name}` cannot name a stage"),
+            "not a stage",
+            help,
+        );
+    }
+}
+
 /// Tables are merged key by key; everything else is replaced.
 fn lay_over(mut base: Table, over: Table) -> Table {
     for entry in over.entries {
@@ -145,7 +146,7 @@ fn lay_over(mut base: Table, over: Table) -> Table {
             None => base.entries.push(entry),
             Some(under) => match (&mut under.node.value, entry.node.value) {
                 (Value::Table(below), Value::Table(above)) => {
-                    *below = lay_over(std::mem::take(below), above)
+                    *below = lay_over(std::mem::take(below), above);
                 }
                 (_, value) => {
                     under.node = Node {

@@ -1,6 +1,6 @@
 //! The names of things: stages, ids, bindings, classes, and the physical names on Cloudflare.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use sha2::{Digest, Sha256};
 
@@ -95,12 +95,13 @@ pub fn physical_name(stack: &str, stage: &StageName, id: &str) -> String {
         fitting.truncate(LONGEST_PHYSICAL - DIGEST - 1);
     }
     let digest = Sha256::digest(full.as_bytes());
-    let hex = digest
-        .iter()
-        .take(DIGEST / 2)
-        .map(|byte| format!("{byte:02x}"))
-        .collect::<String>();
-    format!("{}-{hex}", fitting.trim_end_matches('-'))
+    let mut name = fitting.trim_end_matches('-').to_owned();
+    name.push('-');
+    for byte in digest.iter().take(DIGEST / 2) {
+        // Writing to a String cannot fail.
+        let _ = write!(name, "{byte:02x}");
+    }
+    name
 }
 
 /// Whether a stack, stage, worker or resource can be called so: `[a-z][a-z0-9-]*`, not ending with a hyphen.
@@ -160,4 +161,19 @@ pub(crate) fn as_identifier(name: &str) -> String {
         identifier.insert(0, '_');
     }
     identifier
+}
+
+/// `name` as a Rust type is called, to be suggested.
+pub(crate) fn as_class(name: &str) -> String {
+    let words = name
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty());
+    let class: String = words
+        .map(|word| word[..1].to_ascii_uppercase() + &word[1..])
+        .collect();
+    if is_identifier(&class) {
+        class
+    } else {
+        format!("Class{class}")
+    }
 }

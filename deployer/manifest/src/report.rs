@@ -136,22 +136,25 @@ impl Report {
     }
 
     fn show(&self, found: &Found, here: Option<&Utf8Path>) -> Problem {
+        let locate = |span: Span| {
+            let file = self.files.get(span.file)?;
+            let shown = here.and_then(|here| file.path.strip_prefix(here).ok());
+            Some((span, shown.unwrap_or(&file.path), &file.text))
+        };
         let problem = Problem::new(found.message.clone(), found.help.clone());
-        let Some((span, file)) = found
-            .span
-            .and_then(|span| Some((span, self.files.get(span.file)?)))
-        else {
+        let Some((span, path, text)) = found.span.and_then(locate) else {
             return problem;
         };
-        let shown = here
-            .and_then(|here| file.path.strip_prefix(here).ok())
-            .unwrap_or(&file.path);
-        let problem = problem.at(shown, &file.text, span.start..span.end, &found.label);
+        let problem = problem.at(path, text, span.start..span.end, &found.label);
         match &found.also {
             Some((also, label)) if also.file == span.file => {
                 problem.and_at(also.start..also.end, label)
             }
-            _ => problem,
+            Some((also, label)) => match locate(*also) {
+                Some((also, path, text)) => problem.and_elsewhere(path, text, also.start, label),
+                None => problem,
+            },
+            None => problem,
         }
     }
 }

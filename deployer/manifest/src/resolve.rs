@@ -8,6 +8,7 @@ mod bindings;
 mod cron;
 mod date;
 mod durable_objects;
+mod kinds;
 mod paths;
 mod placement;
 mod queues;
@@ -45,11 +46,11 @@ pub(crate) fn resolve(tree: Table, options: &LoadOptions, report: &mut Report) -
     if !name.value.is_empty() || name.span != Span::default() {
         check_id(&name, "a stack", report);
     }
-    let workers = manifest.workers.take();
-    if let (Some(Map(workers)), Some(node)) = (
-        &workers,
-        root.as_table().and_then(|table| table.get("workers")),
-    ) && workers.is_empty()
+    let workers = manifest.workers.take().unwrap_or_default();
+    if let Some(node) = root.as_table().and_then(|table| table.get("workers"))
+        && node
+            .as_table()
+            .is_some_and(|table| table.entries.is_empty())
     {
         let help = "add a table `[workers.NAME]`".to_owned();
         report.problem(
@@ -59,7 +60,6 @@ pub(crate) fn resolve(tree: Table, options: &LoadOptions, report: &mut Report) -
             help,
         );
     }
-    let workers = workers.unwrap_or_default();
     let [kv, r2, d1, queues] = [
         ids(manifest.kv.as_ref(), "a KV namespace", report),
         ids(manifest.r2.as_ref(), "an R2 bucket", report),
@@ -75,7 +75,7 @@ pub(crate) fn resolve(tree: Table, options: &LoadOptions, report: &mut Report) -
         classes: durable_objects::classes(&workers),
     };
     let resolved = workers
-        .0
+        .entries
         .iter()
         .map(|(id, table)| worker::resolve(&id.value, table, &ids, report))
         .collect();
@@ -118,13 +118,13 @@ pub(crate) fn resolve(tree: Table, options: &LoadOptions, report: &mut Report) -
 }
 
 fn ids<'a, T>(tables: Option<&'a Map<T>>, what: &str, report: &mut Report) -> Vec<&'a str> {
-    let Some(Map(tables)) = tables else {
-        return Vec::new();
-    };
-    for (id, _) in tables {
+    let names = tables
+        .map(|tables| tables.names.as_slice())
+        .unwrap_or_default();
+    for id in names {
         check_id(id, what, report);
     }
-    tables.iter().map(|(id, _)| id.value.as_str()).collect()
+    names.iter().map(|id| id.value.as_str()).collect()
 }
 
 fn check_id(id: &At<String>, what: &str, report: &mut Report) {
@@ -178,18 +178,17 @@ fn check_range(number: &At<u32>, range: std::ops::RangeInclusive<u32>, report: &
 }
 
 fn databases(tables: Option<&Map<D1Table>>, report: &mut Report) -> Vec<D1> {
-    let Some(Map(tables)) = tables else {
-        return Vec::new();
+    let mut database = |(id, table): &(At<String>, D1Table)| D1 {
+        id: id.value.clone(),
+        migrations: table
+            .migrations
+            .as_ref()
+            .map(|path| paths::folder(path, "migrations", report)),
     };
     tables
-        .iter()
-        .map(|(id, table)| D1 {
-            id: id.value.clone(),
-            migrations: table
-                .migrations
-                .as_ref()
-                .map(|path| paths::folder(path, "migrations", report)),
-        })
+        .into_iter()
+        .flat_map(|tables| &tables.entries)
+        .map(&mut database)
         .collect()
 }
 
@@ -205,18 +204,12 @@ fn dev(table: &DevTable, report: &mut Report) -> Dev {
 }
 
 fn address(host: &At<String>, report: &mut Report) -> Option<IpAddr> {
-    match host.value.parse() {
-        Ok(address) => Some(address),
-        Err(_) => {
-            let help = "an IP address, such as `127.0.0.1`, `::1`, or `0.0.0.0` for every network"
-                .to_owned();
-            report.problem(
-                host.span,
-                format!("`{}` is not an address", host.value),
-                "not an address",
-                help,
-            );
-            None
-        }
+    if let Ok(address) = host.value.parse() {
+        return Some(address);
     }
+    let message = format!("`{}` is not an address", host.value);
+    let help =
+        "an IP address, such as `127.0.0.1`, `::1`, or `0.0.0.0` for every network".to_owned();
+    report.problem(host.span, message, "not an address", help);
+    None
 }

@@ -32,6 +32,8 @@ pub(crate) enum Value {
     Datetime,
     Array(Vec<Node>),
     Table(Table),
+    /// Something that has been reported already: nothing more is said about it.
+    Broken,
 }
 
 /// Keys and values in the order of the file.
@@ -79,6 +81,7 @@ impl Node {
             Value::Datetime => "a date",
             Value::Array(_) => "an array",
             Value::Table(_) => "a table",
+            Value::Broken => "nothing",
         }
     }
 }
@@ -88,9 +91,21 @@ pub(crate) fn parse(file: usize, text: &str, report: &mut Report) -> Table {
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         let span = locate(file, error.span().unwrap_or_default());
-        report.problem(span, error.message().to_owned(), "here", None);
+        let message = format!("not TOML: {}", error.message());
+        report.problem(span, message, "here", cure(error.message()).to_owned());
     }
     read_table(file, table.get_ref(), report)
+}
+
+fn cure(message: &str) -> &'static str {
+    match message {
+        "duplicate key" => "a table has a key once: take one of them out",
+        _ if message.contains("must be quoted") => {
+            "put it in quotes: only numbers, dates, `true` and `false` go without"
+        }
+        _ if message.contains("string, expected") => "close the string on the line it starts on",
+        _ => "TOML is explained at https://toml.io",
+    }
 }
 
 fn locate(file: usize, range: Range<usize>) -> Span {
@@ -127,18 +142,14 @@ fn read_value(file: usize, value: &Spanned<DeValue<'_>>, report: &mut Report) ->
                 .collect(),
         ),
         DeValue::Table(table) => Value::Table(read_table(file, table, report)),
-        DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
-            Ok(number) => Value::Integer(number),
-            Err(_) => {
-                report.problem(
-                    span,
-                    format!("`{number}` does not fit into 64 bits"),
-                    "too large",
-                    None,
-                );
-                Value::Integer(0)
+        DeValue::Integer(number) => {
+            let parsed = i64::from_str_radix(number.as_str(), number.radix());
+            if parsed.is_err() {
+                let help = format!("integers go up to {}", i64::MAX);
+                report.problem(span, format!("`{number}` is too large"), "too large", help);
             }
-        },
+            parsed.map_or(Value::Broken, Value::Integer)
+        }
         DeValue::Float(number) => Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),
     };
     Node { value, span }

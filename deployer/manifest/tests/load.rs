@@ -1,5 +1,7 @@
 //! Manifests that are right, and what comes out of them.
 
+#![allow(clippy::unwrap_used)]
+
 use camino::Utf8Path;
 use tiny_manifest::{Binding, LoadOptions, RunWorkerFirst, Stack, StageName, load};
 

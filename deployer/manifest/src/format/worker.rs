@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{BindingTable, DurableObjectTable, Either};
+use super::{BindingTable, DurableObjectTable};
+use crate::reader::Either;
 use crate::reader::{At, Map, table};
 use crate::worker::{HtmlHandling, NotFoundHandling, PlacementMode};
 

@@ -1,8 +1,9 @@
 //! Static assets of a worker.
 
 use super::paths;
-use crate::format::{AssetsTable, Either};
+use crate::format::AssetsTable;
 use crate::reader::At;
+use crate::reader::Either;
 use crate::report::Report;
 use crate::worker::{Assets, RunWorkerFirst};
 

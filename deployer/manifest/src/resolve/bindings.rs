@@ -1,24 +1,15 @@
 //! Bindings of a worker: one kind each, to something that is there.
 
 use super::queues::LONGEST_DELAY;
-use super::{Ids, check_known, check_range};
+use super::{Ids, check_known, check_range, kinds};
 use crate::binding::Binding;
 use crate::format::BindingTable;
 use crate::reader::At;
 use crate::report::Report;
-use crate::suggest;
-use crate::tree::Span;
 
 /// The kinds a binding can be of, to be suggested.
-const KINDS: &str = "such as `{ kv = \"id\" }`, `{ r2 = \"id\" }`, `{ d1 = \"id\" }`, `{ queue = \"id\" }`, \
+const KINDS: &str = "give it one kind, such as `{ kv = \"id\" }`, `{ r2 = \"id\" }`, `{ d1 = \"id\" }`, `{ queue = \"id\" }`, \
                      `{ service = \"worker-id\" }` or `{ ratelimit = { limit = 100, period = 60 } }`";
-
-/// One kind that is written down: its key, its place, and the binding it makes.
-struct Candidate {
-    kind: &'static str,
-    span: Span,
-    binding: Binding,
-}
 
 /// `None` when it has no kind, or several, which is reported.
 pub(super) fn resolve(
@@ -29,7 +20,7 @@ pub(super) fn resolve(
 ) -> Option<Binding> {
     check_ids(&table.value, ids, report);
     check_numbers(&table.value, report);
-    let mut candidates = candidates(&table.value);
+    let mut candidates = kinds::candidates(&table.value);
     refuse_false(&table.value, report);
     if let [first, second, ..] = candidates.as_slice() {
         let message = format!(
@@ -47,138 +38,14 @@ pub(super) fn resolve(
         return None;
     }
     let found = candidates.pop();
-    refuse_strangers(
-        &table.value,
-        found.as_ref().map(|candidate| candidate.kind),
-        report,
-    );
-    if found.is_none() {
-        report.problem(
-            table.span,
-            format!("`{}` is bound to nothing", name.value),
-            "no kind",
-            KINDS.to_owned(),
-        );
+    let kind = found.as_ref().map(|candidate| candidate.kind);
+    let followers = refuse_strangers(&table.value, kind, report);
+    // With any other key there, that key has been reported.
+    if found.is_none() && table.value.keys_written == followers {
+        let message = format!("`{}` is bound to nothing", name.value);
+        report.problem(table.span, message, "no kind", KINDS.to_owned());
     }
     found.map(|candidate| candidate.binding)
-}
-
-fn candidates(table: &BindingTable) -> Vec<Candidate> {
-    let text = |kind, written: &Option<At<String>>, make: fn(String) -> Binding| {
-        written.as_ref().map(|text| Candidate {
-            kind,
-            span: text.span,
-            binding: make(text.value.clone()),
-        })
-    };
-    let flag = |kind, written: &Option<At<bool>>, binding| {
-        written.as_ref().map(|flag| Candidate {
-            kind,
-            span: flag.span,
-            binding,
-        })
-    };
-    let own = |written: &Option<At<String>>| written.as_ref().map(|text| text.value.clone());
-    let mut found: Vec<Candidate> = [
-        text("kv", &table.kv, |id| Binding::Kv { id }),
-        text("r2", &table.r2, |id| Binding::R2 { id }),
-        text("d1", &table.d1, |id| Binding::D1 { id }),
-        text("queue", &table.queue, |id| Binding::Queue {
-            id,
-            delivery_delay: None,
-        }),
-        text("service", &table.service, |worker| Binding::Service {
-            worker,
-            entrypoint: None,
-            props: None,
-        }),
-        text("analytics_engine", &table.analytics_engine, |dataset| {
-            Binding::AnalyticsEngine { dataset }
-        }),
-        text("vectorize", &table.vectorize, |index| Binding::Vectorize {
-            index,
-        }),
-        text("hyperdrive", &table.hyperdrive, |id| Binding::Hyperdrive {
-            id,
-            local: None,
-        }),
-        text("mtls_certificate", &table.mtls_certificate, |id| {
-            Binding::MtlsCertificate { id }
-        }),
-        text(
-            "dispatch_namespace",
-            &table.dispatch_namespace,
-            |namespace| Binding::DispatchNamespace { namespace },
-        ),
-        text("pipeline", &table.pipeline, |name| Binding::Pipeline {
-            name,
-        }),
-        flag(
-            "version_metadata",
-            &table.version_metadata,
-            Binding::VersionMetadata,
-        ),
-        flag("ai", &table.ai, Binding::Ai),
-        flag("browser", &table.browser, Binding::Browser),
-        flag("images", &table.images, Binding::Images),
-        table.ratelimit.as_ref().map(|limit| Candidate {
-            kind: "ratelimit",
-            span: limit.span,
-            binding: Binding::RateLimit {
-                limit: limit.value.limit.as_ref().map_or(1, |limit| limit.value),
-                period: limit
-                    .value
-                    .period
-                    .as_ref()
-                    .map_or(60, |period| period.value),
-            },
-        }),
-        table.send_email.as_ref().map(|mail| Candidate {
-            kind: "send_email",
-            span: mail.span,
-            binding: Binding::SendEmail {
-                destination_address: own(&mail.value.destination_address),
-                allowed_destination_addresses: mail
-                    .value
-                    .allowed_destination_addresses
-                    .clone()
-                    .unwrap_or_default(),
-                allowed_sender_addresses: mail
-                    .value
-                    .allowed_sender_addresses
-                    .clone()
-                    .unwrap_or_default(),
-            },
-        }),
-        table.secrets_store.as_ref().map(|store| Candidate {
-            kind: "secrets_store",
-            span: store.span,
-            binding: Binding::SecretsStore {
-                store: store.value.store.clone().unwrap_or_default(),
-                secret: store.value.secret.clone().unwrap_or_default(),
-            },
-        }),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    for candidate in &mut found {
-        match &mut candidate.binding {
-            Binding::Queue { delivery_delay, .. } => {
-                *delivery_delay = table.delivery_delay.as_ref().map(|at| at.value)
-            }
-            Binding::Service {
-                entrypoint, props, ..
-            } => {
-                *entrypoint = own(&table.entrypoint);
-                *props = table.props.as_ref().map(|props| props.value.clone());
-            }
-            Binding::Hyperdrive { local, .. } => *local = own(&table.local),
-            _ => {}
-        }
-    }
-    found.sort_by_key(|candidate| (candidate.span.file, candidate.span.start));
-    found
 }
 
 fn check_ids(table: &BindingTable, ids: &Ids, report: &mut Report) {
@@ -251,9 +118,9 @@ fn refuse_false(table: &BindingTable, report: &mut Report) {
     }
 }
 
-/// Reports keys that belong to another kind.
-fn refuse_strangers(table: &BindingTable, kind: Option<&str>, report: &mut Report) {
-    let strangers = [
+/// Reports keys that follow another kind than the one there is; says how many followers there are.
+fn refuse_strangers(table: &BindingTable, kind: Option<&str>, report: &mut Report) -> usize {
+    let followers = [
         (
             "delivery_delay",
             "queue",
@@ -271,15 +138,16 @@ fn refuse_strangers(table: &BindingTable, kind: Option<&str>, report: &mut Repor
             table.local.as_ref().map(|at| at.span),
         ),
     ];
-    for (key, belongs, span) in strangers {
-        if let Some(span) = span
-            && kind.is_some_and(|kind| kind != belongs)
+    let mut present = 0;
+    for (key, belongs, span) in followers {
+        let Some(span) = span else { continue };
+        present += 1;
+        if let Some(kind) = kind
+            && kind != belongs
         {
-            let message = format!(
-                "`{key}` belongs to `{belongs}`, not to {}",
-                suggest::quoted(kind.as_slice())
-            );
+            let message = format!("`{key}` belongs to `{belongs}`, not to `{kind}`");
             report.problem(span, message, "not for this kind", "take it out".to_owned());
         }
     }
+    present
 }

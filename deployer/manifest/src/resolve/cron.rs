@@ -1,13 +1,13 @@
 //! Cron patterns as Cloudflare reads them: five fields, weekdays from 1 = Sunday, with `L`, `W` and `#`.
 
+use croner::errors::CronError;
 use croner::parser::{CronParser, Seconds, Year};
 
 use crate::reader::At;
 use crate::report::Report;
 
 const FIELDS: usize = 5;
-const EXAMPLE: &str =
-    "five fields: minute, hour, day of the month, month, weekday (1 = Sunday), such as `0 4 * * *`";
+const EXAMPLE: &str = "minute, hour, day, month, weekday (1 = Sunday), such as `0 4 * * *`";
 
 /// Reports a pattern that Cloudflare would refuse.
 pub(super) fn check(cron: &At<String>, report: &mut Report) {
@@ -34,17 +34,23 @@ fn parse(pattern: &str) -> Result<(), String> {
     if pattern.contains(['?', '+']) {
         return Err("`?` and `+` are not known on Cloudflare".to_owned());
     }
+    if fields[FIELDS - 1]
+        .split([',', '-'])
+        .any(|weekday| weekday == "0")
+    {
+        return Err("weekdays count from 1 = Sunday".to_owned());
+    }
     let parser = CronParser::builder()
         .seconds(Seconds::Disallowed)
         .year(Year::Disallowed)
         .alternative_weekdays(true)
         .build();
     parser.parse(pattern).map(|_| ()).map_err(|error| {
-        error
-            .to_string()
-            .to_lowercase()
-            .trim_end_matches('.')
-            .to_owned()
+        let why = match error {
+            CronError::ComponentError(why) | CronError::IllegalCharacters(why) => why,
+            other => other.to_string(),
+        };
+        why.to_lowercase().trim_end_matches('.').to_owned()
     })
 }
 

@@ -2,8 +2,9 @@
 
 use super::{Ids, check_known};
 use crate::binding::{DurableObject, Transfer};
-use crate::format::{DurableObjectTable, Either, WorkerTable};
+use crate::format::{DurableObjectTable, WorkerTable};
 use crate::names;
+use crate::reader::Either;
 use crate::reader::{At, Map};
 use crate::report::Report;
 use crate::suggest;
@@ -13,8 +14,12 @@ type Written = Either<At<String>, DurableObjectTable>;
 /// The classes that each worker of the stack has storage for: worker, class.
 pub(super) fn classes(workers: &Map<WorkerTable>) -> Vec<(&str, &str)> {
     let mut classes = Vec::new();
-    for (worker, table) in &workers.0 {
-        for (_, written) in table.durable_objects.iter().flat_map(|objects| &objects.0) {
+    for (worker, table) in &workers.entries {
+        for (_, written) in table
+            .durable_objects
+            .iter()
+            .flat_map(|objects| &objects.entries)
+        {
             let class = match written {
                 Either::Short(class) => Some(class),
                 Either::Long(DurableObjectTable {
@@ -72,7 +77,7 @@ fn check_class(class: &At<String>, report: &mut Report) {
     if !names::is_identifier(&class.value) {
         let help = format!(
             "the name of the exported struct, such as `{}`",
-            names::as_identifier(&class.value)
+            names::as_class(&class.value)
         );
         report.problem(
             class.span,

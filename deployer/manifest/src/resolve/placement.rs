@@ -1,17 +1,25 @@
 //! How a worker is run and watched: placement, limits, observability.
 
 use super::check_range;
-use crate::format::{Either, ObservabilityTable, PlacementTable};
+use crate::format::{ObservabilityTable, PlacementTable};
 use crate::reader::At;
+use crate::reader::Either;
 use crate::report::Report;
 use crate::worker::{Observability, ObservedLogs, ObservedTraces, Placement};
 
 pub(super) fn placement(table: &At<PlacementTable>, report: &mut Report) -> Option<Placement> {
-    let PlacementTable { mode, region, host } = &table.value;
+    let PlacementTable {
+        mode,
+        region,
+        host,
+        keys_written,
+    } = &table.value;
     match (mode, region, host) {
         (Some(mode), None, None) => Some(Placement::Mode(*mode)),
         (None, Some(region), None) => Some(Placement::Region(region.value.clone())),
         (None, None, Some(host)) => Some(Placement::Host(host.value.clone())),
+        // What was written is wrong, which has been reported.
+        (None, None, None) if *keys_written > 0 => None,
         _ => {
             let help = "give one of `mode = \"smart\"`, `region` and `host`".to_owned();
             report.problem(

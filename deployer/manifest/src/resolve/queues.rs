@@ -56,11 +56,12 @@ pub(super) fn consumer(
 /// Reports queues that two workers take messages from.
 pub(super) fn refuse_shared(workers: &Map<WorkerTable>, report: &mut Report) {
     let mut taken: Vec<(&At<String>, &str)> = Vec::new();
-    for (worker, table) in &workers.0 {
-        let Some(Map(consumers)) = &table.consumers else {
-            continue;
-        };
-        for (queue, _) in consumers {
+    for (worker, table) in &workers.entries {
+        for queue in table
+            .consumers
+            .iter()
+            .flat_map(|consumers| &consumers.names)
+        {
             match taken.iter().find(|(first, _)| first.value == queue.value) {
                 None => taken.push((queue, &worker.value)),
                 Some((first, by)) => {

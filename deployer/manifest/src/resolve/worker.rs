@@ -6,10 +6,12 @@ use super::{
     Ids, assets, bindings, check_known, cron, date, durable_objects, paths, placement, queues,
 };
 use crate::binding::Binding;
-use crate::format::{Either, WorkerTable};
+use crate::format::WorkerTable;
 use crate::names;
+use crate::reader::Either;
 use crate::reader::{At, Map};
 use crate::report::Report;
+use crate::suggest;
 use crate::worker::{Limits, Route, Secret, Worker};
 
 pub(super) fn resolve(id: &str, table: &WorkerTable, ids: &Ids, report: &mut Report) -> Worker {
@@ -37,7 +39,7 @@ pub(super) fn resolve(id: &str, table: &WorkerTable, ids: &Ids, report: &mut Rep
         .assets
         .as_ref()
         .map(|table| assets::resolve(table, report));
-    let mut bound: Vec<(String, Binding)> = entries(&table.bindings)
+    let mut bound: Vec<(String, Binding)> = entries(table.bindings.as_ref())
         .filter_map(|(name, table)| {
             Some((
                 name.value.clone(),
@@ -60,21 +62,16 @@ pub(super) fn resolve(id: &str, table: &WorkerTable, ids: &Ids, report: &mut Rep
         compatibility_flags: values(table.compatibility_flags.as_deref()),
         url: table.url.unwrap_or(routes.is_empty() && domains.is_empty()),
         crons: values(table.crons.as_deref()),
-        vars: entries(&table.vars)
+        vars: entries(table.vars.as_ref())
             .map(|(name, value)| (name.value.clone(), value.clone()))
             .collect::<BTreeMap<_, _>>(),
-        secrets: table
-            .secrets
-            .iter()
-            .flatten()
-            .map(|written| secret(written))
-            .collect(),
+        secrets: table.secrets.iter().flatten().map(secret).collect(),
         assets,
-        durable_objects: entries(&table.durable_objects)
+        durable_objects: entries(table.durable_objects.as_ref())
             .map(|(name, written)| durable_objects::resolve(id, name, written, ids, report))
             .collect(),
         bindings: bound,
-        consumers: entries(&table.consumers)
+        consumers: entries(table.consumers.as_ref())
             .map(|(queue, table)| queues::consumer(queue, table, ids, report))
             .collect(),
         routes,
@@ -99,8 +96,12 @@ pub(super) fn resolve(id: &str, table: &WorkerTable, ids: &Ids, report: &mut Rep
     }
 }
 
-fn entries<T>(map: &Option<Map<T>>) -> impl Iterator<Item = &(At<String>, T)> {
-    map.iter().flat_map(|map| &map.0)
+fn entries<T>(map: Option<&Map<T>>) -> impl Iterator<Item = &(At<String>, T)> {
+    map.into_iter().flat_map(|map| &map.entries)
+}
+
+fn names<T>(map: Option<&Map<T>>) -> impl Iterator<Item = &At<String>> {
+    map.into_iter().flat_map(|map| &map.names)
 }
 
 fn values(written: Option<&[At<String>]>) -> Vec<String> {
@@ -134,11 +135,11 @@ fn check_names(table: &WorkerTable, report: &mut Report) {
             Either::Short(name) => Some(name),
             Either::Long(table) => table.name.as_ref(),
         });
-    let names = entries(&table.vars)
-        .map(|(name, _)| (name, "a var"))
+    let names = names(table.vars.as_ref())
+        .map(|name| (name, "a var"))
         .chain(secrets.map(|name| (name, "a secret")))
-        .chain(entries(&table.durable_objects).map(|(name, _)| (name, "a Durable Object")))
-        .chain(entries(&table.bindings).map(|(name, _)| (name, "a binding")))
+        .chain(names(table.durable_objects.as_ref()).map(|name| (name, "a Durable Object")))
+        .chain(names(table.bindings.as_ref()).map(|name| (name, "a binding")))
         .chain(
             table
                 .assets
@@ -163,7 +164,11 @@ fn check_names(table: &WorkerTable, report: &mut Report) {
         match taken.iter().find(|(first, _)| first.value == name.value) {
             None => taken.push((name, what)),
             Some((first, as_what)) => {
-                let message = format!("`{}` names both {as_what} and {what}", name.value);
+                let message = if *as_what == what {
+                    format!("`{}` is listed twice", name.value)
+                } else {
+                    format!("`{}` names both {as_what} and {what}", name.value)
+                };
                 let help = "`env` has one value for each name: rename one of them".to_owned();
                 report.problem_and(
                     name.span,
@@ -180,10 +185,9 @@ fn check_names(table: &WorkerTable, report: &mut Report) {
 fn check_flag(flag: &At<String>, report: &mut Report) {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     if flag.value.is_empty() || !flag.value.chars().all(plain) {
-        let help = format!(
-            "flags are lower-case words joined by `_`, such as `{}`",
-            flag.value.to_lowercase().replace('-', "_")
-        );
+        let suggestion = flag.value.to_lowercase().replace('-', "_");
+        let suggestion = suggest::fallback(&suggestion, "nodejs_compat");
+        let help = format!("flags are lower-case words joined by `_`, such as `{suggestion}`");
         report.problem(
             flag.span,
             format!("`{}` is not a compatibility flag", flag.value),
@@ -239,7 +243,7 @@ fn check_domain(domain: &At<String>, report: &mut Report) -> String {
 pub(super) fn refuse_shared_domains(workers: &Map<WorkerTable>, report: &mut Report) {
     let mut taken: Vec<&At<String>> = Vec::new();
     for domain in workers
-        .0
+        .entries
         .iter()
         .flat_map(|(_, table)| table.domains.iter().flatten())
     {
