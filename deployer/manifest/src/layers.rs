@@ -20,7 +20,7 @@ pub(crate) fn read(path: &Utf8Path, report: &mut Report) -> Option<Layers> {
     let path = match path.canonicalize_utf8() {
         Ok(path) => path,
         Err(error) => {
-            let help = "check the path, or start one with `tiny init`";
+            let help = "check the path";
             report.problem_outside(format!("cannot read `{path}`: {error}"), help);
             return None;
         }

@@ -1,9 +1,16 @@
 //! Manifests that are right, and what comes out of them.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::too_many_lines)]
+
+mod support;
 
 use camino::Utf8Path;
-use tiny_manifest::{Binding, LoadOptions, RunWorkerFirst, Stack, StageName, load};
+use serde_json::json;
+use support::Project;
+use tiny_manifest::{
+    Binding, Consumer, D1, Dev, HtmlHandling, Kv, Limits, LoadOptions, NotFoundHandling, Placement,
+    Queue, R2, Route, RunWorkerFirst, Secret, Stack, StageName, Transfer, load,
+};
 
 fn repository() -> &'static Utf8Path {
     Utf8Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -68,4 +75,298 @@ fn a_stack_that_extends_it_keeps_the_paths_of_the_file_they_are_written_in() {
         ]
     );
     assert_eq!(stack.workers[0].crate_dir, repository().join("app"));
+}
+
+#[test]
+fn what_is_not_written_is_as_on_cloudflare() {
+    let stack = Project::new()
+        .with_worker("consumers = { jobs = {} }\n[queues.jobs]\n")
+        .load("tiny.toml");
+
+    let worker = &stack.workers[0];
+    assert!(worker.url && !worker.logpush && worker.assets.is_none());
+    assert_eq!(worker.limits, Limits::default());
+    assert_eq!(stack.dev, Dev::default());
+    assert_eq!(
+        worker.consumers,
+        [Consumer {
+            queue: "jobs".to_owned(),
+            batch_size: 10,
+            batch_timeout: 5,
+            max_retries: 3,
+            retry_delay: None,
+            dead_letter_queue: None,
+            max_concurrency: None,
+        }]
+    );
+}
+
+#[test]
+fn every_kind_of_binding_comes_out_in_the_order_of_the_file() {
+    let stack = Project::new()
+        .with("app/migrations/0001_first.sql", "")
+        .with_worker(
+            r#"
+            [workers.web.bindings]
+            ZED = { kv = "cache" }
+            FILES = { r2 = "files" }
+            DB = { d1 = "main" }
+            JOBS = { queue = "jobs", delivery_delay = 5 }
+            LIMITER = { ratelimit = { limit = 3, period = 10 } }
+            ADMIN = { service = "admin", entrypoint = "Admin", props = { role = "shop" } }
+            EVENTS = { analytics_engine = "events" }
+            VERSION = { version_metadata = true }
+            AI = { ai = true }
+            BROWSER = { browser = true }
+            IMAGES = { images = true }
+            INDEX = { vectorize = "index" }
+            PG = { hyperdrive = "abc", local = "postgres://localhost/shop" }
+            MAIL = { send_email = { destination_address = "a@example.com" } }
+            VAULT = { secrets_store = { store = "s", secret = "k" } }
+            CERT = { mtls_certificate = "c" }
+            TENANTS = { dispatch_namespace = "tenants" }
+            STREAM = { pipeline = "stream" }
+
+            [workers.admin]
+            crate = "app"
+            compatibility_date = "2026-11-01"
+
+            [kv.cache]
+            [r2.files]
+            [d1.main]
+            migrations = "app/migrations"
+            [queues.jobs]
+            "#,
+        )
+        .load("tiny.toml");
+
+    let expected = [
+        ("ZED", Binding::Kv { id: "cache".into() }),
+        ("FILES", Binding::R2 { id: "files".into() }),
+        ("DB", Binding::D1 { id: "main".into() }),
+        (
+            "JOBS",
+            Binding::Queue {
+                id: "jobs".into(),
+                delivery_delay: Some(5),
+            },
+        ),
+        (
+            "LIMITER",
+            Binding::RateLimit {
+                limit: 3,
+                period: 10,
+            },
+        ),
+        (
+            "ADMIN",
+            Binding::Service {
+                worker: "admin".into(),
+                entrypoint: Some("Admin".into()),
+                props: Some(json!({ "role": "shop" })),
+            },
+        ),
+        (
+            "EVENTS",
+            Binding::AnalyticsEngine {
+                dataset: "events".into(),
+            },
+        ),
+        ("VERSION", Binding::VersionMetadata),
+        ("AI", Binding::Ai),
+        ("BROWSER", Binding::Browser),
+        ("IMAGES", Binding::Images),
+        (
+            "INDEX",
+            Binding::Vectorize {
+                index: "index".into(),
+            },
+        ),
+        (
+            "PG",
+            Binding::Hyperdrive {
+                id: "abc".into(),
+                local: Some("postgres://localhost/shop".into()),
+            },
+        ),
+        (
+            "MAIL",
+            Binding::SendEmail {
+                destination_address: Some("a@example.com".into()),
+                allowed_destination_addresses: Vec::new(),
+                allowed_sender_addresses: Vec::new(),
+            },
+        ),
+        (
+            "VAULT",
+            Binding::SecretsStore {
+                store: "s".into(),
+                secret: "k".into(),
+            },
+        ),
+        ("CERT", Binding::MtlsCertificate { id: "c".into() }),
+        (
+            "TENANTS",
+            Binding::DispatchNamespace {
+                namespace: "tenants".into(),
+            },
+        ),
+        (
+            "STREAM",
+            Binding::Pipeline {
+                name: "stream".into(),
+            },
+        ),
+    ];
+    let expected = expected.map(|(name, binding)| (name.to_owned(), binding));
+    assert_eq!(stack.workers[0].bindings, expected);
+    assert_eq!(
+        stack
+            .workers
+            .iter()
+            .map(|worker| &*worker.id)
+            .collect::<Vec<_>>(),
+        ["web", "admin"]
+    );
+    assert_eq!(stack.kv, [Kv { id: "cache".into() }]);
+    assert_eq!(stack.r2, [R2 { id: "files".into() }]);
+    assert_eq!(stack.queues, [Queue { id: "jobs".into() }]);
+    let migrations = stack.root.join("app/migrations");
+    assert_eq!(
+        stack.d1,
+        [D1 {
+            id: "main".into(),
+            migrations: Some(migrations)
+        }]
+    );
+}
+
+#[test]
+fn everything_about_a_worker_comes_out() {
+    let stack = Project::new()
+        .with("app/public/index.html", "")
+        .with_worker(
+            r#"
+            features = ["shop"]
+            compatibility_flags = ["nodejs_compat"]
+            url = true
+            routes = ["example.com/api/*", { pattern = "*.example.org/*", zone = "example.org" }]
+            domains = ["shop.example.com"]
+            secrets = ["KEY", { name = "SESSION", generate = true }]
+            observability = { head_sampling_rate = 0.5, logs = { invocation_logs = false } }
+            limits = { cpu_ms = 50, subrequests = 100 }
+            placement = { region = "aws:eu-west-1" }
+            logpush = true
+            tail_consumers = ["tail"]
+            durable_objects = { HERE = "Here", THERE = { class = "There", worker = "tail" } }
+
+            [workers.web.assets]
+            directory = "app/public"
+            html_handling = "none"
+            not_found_handling = "404-page"
+            run_worker_first = ["/api/*", "!/api/docs"]
+
+            [workers.web.consumers.jobs]
+            batch_size = 100
+            batch_timeout = 0
+            max_retries = 0
+            retry_delay = 60
+            dead_letter_queue = "dead"
+            max_concurrency = 1
+
+            [workers.tail]
+            crate = "app"
+            compatibility_date = "2026-11-01"
+            observability = true
+            durable_objects = { MINE = { class = "There", transferred_from = "old.There" } }
+
+            [queues.jobs]
+            [queues.dead]
+
+            [dev]
+            host = "0.0.0.0"
+            port = 8080
+            persist = ".wrangler/state/v3"
+            "#,
+        )
+        .load("tiny.toml");
+
+    let [web, tail] = stack.workers.as_slice() else {
+        panic!("{stack:?}")
+    };
+    assert_eq!(web.features, ["shop"]);
+    assert_eq!(web.compatibility_flags, ["nodejs_compat"]);
+    assert!(web.url && web.logpush);
+    assert_eq!(
+        web.routes[0],
+        Route {
+            pattern: "example.com/api/*".into(),
+            zone: None
+        }
+    );
+    assert_eq!(web.routes[1].zone.as_deref(), Some("example.org"));
+    assert_eq!(web.domains, ["shop.example.com"]);
+    let secrets = [("KEY", false), ("SESSION", true)];
+    assert_eq!(
+        web.secrets,
+        secrets.map(|(name, generate)| Secret {
+            name: name.into(),
+            generate
+        })
+    );
+    let observability = web.observability.as_ref().unwrap();
+    assert!(observability.enabled && observability.traces.is_none());
+    assert_eq!(observability.head_sampling_rate, Some(0.5));
+    assert!(!observability.logs.as_ref().unwrap().invocation_logs);
+    assert_eq!(
+        web.limits,
+        Limits {
+            cpu_ms: Some(50),
+            subrequests: Some(100)
+        }
+    );
+    assert_eq!(
+        web.placement,
+        Some(Placement::Region("aws:eu-west-1".into()))
+    );
+    assert_eq!(web.tail_consumers, ["tail"]);
+    assert_eq!(web.durable_objects[0].worker, None);
+    assert_eq!(web.durable_objects[1].worker.as_deref(), Some("tail"));
+    let assets = web.assets.as_ref().unwrap();
+    assert_eq!(assets.binding, None);
+    assert!(web.bindings.is_empty(), "assets with no name are not bound");
+    assert_eq!(assets.html_handling, HtmlHandling::None);
+    assert_eq!(assets.not_found_handling, NotFoundHandling::NotFoundPage);
+    assert_eq!(assets.not_found_handling.as_str(), "404-page");
+    let patterns = ["/api/*", "!/api/docs"].map(str::to_owned);
+    assert_eq!(
+        assets.run_worker_first,
+        RunWorkerFirst::Paths(patterns.to_vec())
+    );
+    let consumer = &web.consumers[0];
+    assert_eq!(
+        (
+            consumer.batch_size,
+            consumer.batch_timeout,
+            consumer.max_retries
+        ),
+        (100, 0, 0)
+    );
+    assert_eq!(
+        (consumer.retry_delay, consumer.max_concurrency),
+        (Some(60), Some(1))
+    );
+    assert_eq!(consumer.dead_letter_queue.as_deref(), Some("dead"));
+    assert!(tail.observability.as_ref().unwrap().enabled);
+    let from = Transfer {
+        worker: "old".into(),
+        class: "There".into(),
+    };
+    assert_eq!(tail.durable_objects[0].transferred_from, Some(from));
+    assert_eq!(stack.dev.host, Some([0, 0, 0, 0].into()));
+    assert_eq!(stack.dev.port, Some(8080));
+    assert_eq!(
+        stack.dev.persist,
+        Some(stack.root.join(".wrangler/state/v3"))
+    );
 }
