@@ -30,7 +30,8 @@ pub enum Binding {
         entrypoint: Option<String>,
         props: Option<Value>,
     },
-    /// The worker's own static assets, under the name that `assets.binding` gives them.
+    /// The worker's own static assets. Their name is written as `assets.binding`, so whoever runs the worker binds
+    /// them from there; they are not among [`crate::Worker::bindings`].
     Assets,
     AnalyticsEngine {
         dataset: String,

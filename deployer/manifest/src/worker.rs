@@ -26,7 +26,7 @@ pub struct Worker {
     pub secrets: Vec<Secret>,
     pub assets: Option<Assets>,
     pub durable_objects: Vec<DurableObject>,
-    /// By name, in the order of the file; the assets binding, if there is one, comes last.
+    /// By name, in the order of the file.
     pub bindings: Vec<(String, Binding)>,
     pub consumers: Vec<Consumer>,
     pub routes: Vec<Route>,
@@ -52,7 +52,7 @@ pub struct Secret {
 pub struct Assets {
     /// The folder, absolute.
     pub directory: Utf8PathBuf,
-    /// Its name in `env`; the same name is in [`Worker::bindings`] as [`Binding::Assets`].
+    /// Its name in `env`, where the worker fetches assets itself.
     pub binding: Option<String>,
     pub html_handling: HtmlHandling,
     pub not_found_handling: NotFoundHandling,

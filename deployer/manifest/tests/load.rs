@@ -43,21 +43,14 @@ fn the_todo_app_is_one_worker_with_an_object_per_user() {
     assert_eq!(worker.vars["SHARDING"], "user");
     assert_eq!(worker.durable_objects[0].binding, "TINYBASE_STORE");
     assert_eq!(worker.durable_objects[0].class, "TinyBaseStore");
-    assert_eq!(
-        worker.bindings,
-        [
-            (
-                "LIMITER".to_owned(),
-                Binding::RateLimit {
-                    limit: 100,
-                    period: 60
-                }
-            ),
-            ("ASSETS".to_owned(), Binding::Assets),
-        ]
-    );
+    let limiter = Binding::RateLimit {
+        limit: 100,
+        period: 60,
+    };
+    assert_eq!(worker.bindings, [("LIMITER".to_owned(), limiter)]);
     let assets = worker.assets.as_ref().unwrap();
     assert_eq!(assets.directory, repository().join("app/public"));
+    assert_eq!(assets.binding.as_deref(), Some("ASSETS"));
     assert_eq!(assets.run_worker_first, RunWorkerFirst::Never);
 }
 
@@ -334,7 +327,6 @@ fn everything_about_a_worker_comes_out() {
     assert_eq!(web.durable_objects[1].worker.as_deref(), Some("tail"));
     let assets = web.assets.as_ref().unwrap();
     assert_eq!(assets.binding, None);
-    assert!(web.bindings.is_empty(), "assets with no name are not bound");
     assert_eq!(assets.html_handling, HtmlHandling::None);
     assert_eq!(assets.not_found_handling, NotFoundHandling::NotFoundPage);
     assert_eq!(assets.not_found_handling.as_str(), "404-page");

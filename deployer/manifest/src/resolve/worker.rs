@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use super::{
     Ids, assets, bindings, check_known, cron, date, durable_objects, paths, placement, queues,
 };
-use crate::binding::Binding;
 use crate::format::WorkerTable;
 use crate::names;
 use crate::reader::Either;
@@ -39,17 +38,6 @@ pub(super) fn resolve(id: &str, table: &WorkerTable, ids: &Ids, report: &mut Rep
         .assets
         .as_ref()
         .map(|table| assets::resolve(table, report));
-    let mut bound: Vec<(String, Binding)> = entries(table.bindings.as_ref())
-        .filter_map(|(name, table)| {
-            Some((
-                name.value.clone(),
-                bindings::resolve(name, table, ids, report)?,
-            ))
-        })
-        .collect();
-    if let Some(name) = assets.as_ref().and_then(|assets| assets.binding.clone()) {
-        bound.push((name, Binding::Assets));
-    }
     Worker {
         id: id.to_owned(),
         crate_dir: table
@@ -70,7 +58,12 @@ pub(super) fn resolve(id: &str, table: &WorkerTable, ids: &Ids, report: &mut Rep
         durable_objects: entries(table.durable_objects.as_ref())
             .map(|(name, written)| durable_objects::resolve(id, name, written, ids, report))
             .collect(),
-        bindings: bound,
+        bindings: entries(table.bindings.as_ref())
+            .filter_map(|(name, table)| {
+                let binding = bindings::resolve(name, table, ids, report)?;
+                Some((name.value.clone(), binding))
+            })
+            .collect(),
         consumers: entries(table.consumers.as_ref())
             .map(|(queue, table)| queues::consumer(queue, table, ids, report))
             .collect(),
