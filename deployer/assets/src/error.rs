@@ -1,0 +1,39 @@
+//! Why a folder cannot be served.
+
+use std::io;
+
+use camino::Utf8PathBuf;
+
+/// Why a folder cannot be served.
+#[derive(Debug, thiserror::Error, miette::Diagnostic)]
+#[non_exhaustive]
+pub enum AssetsError {
+    /// The folder of the files is not there.
+    #[error("there is no folder of static files at {directory}")]
+    #[diagnostic(help("create it, or correct `assets.directory` in tiny.toml"))]
+    NoDirectory {
+        /// Where it was looked for.
+        directory: Utf8PathBuf,
+    },
+    /// The folder, or something in it, cannot be read.
+    #[error("cannot read the static files: {0}")]
+    #[diagnostic(help("the files must be readable by the user who runs tiny"))]
+    Read(#[from] io::Error),
+    /// A name that cannot be part of a URL path.
+    #[error("the name of a static file is not UTF-8: {0}")]
+    #[diagnostic(help("rename it, or list it in .assetsignore"))]
+    Name(String),
+    /// More than Cloudflare stores.
+    #[error("{file} is {size} bytes large; Cloudflare stores static files of up to 25 MiB")]
+    #[diagnostic(help("make it smaller, keep it in R2, or list it in .assetsignore"))]
+    TooLarge {
+        /// Which file.
+        file: Utf8PathBuf,
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// `.assetsignore` has a pattern that means nothing.
+    #[error("cannot read .assetsignore: {0}")]
+    #[diagnostic(help("it has the syntax of .gitignore"))]
+    Ignore(#[from] ignore::Error),
+}

@@ -1,0 +1,13 @@
+//! Static files the way Cloudflare serves them: which file answers which path, with which headers.
+//!
+//! In comes a folder and the head of a request, out goes the answer or the word that it is the
+//! worker's. The front of `tiny dev` asks before it asks the worker; the ASSETS binding asks too.
+
+mod assets;
+mod config;
+mod error;
+mod scan;
+
+pub use assets::{Assets, Body};
+pub use config::{Config, HtmlHandling, NotFoundHandling, RunWorkerFirst};
+pub use error::AssetsError;

@@ -1,0 +1,148 @@
+//! The bodies that the front sends: to browsers, and to workers.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use hyper::body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint};
+
+use super::gate::Visit;
+use super::inject::Injected;
+use super::live::Subscription;
+use super::pool::Returning;
+
+/// Why a body broke off; hyper only passes it on.
+pub(crate) type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The body of an answer.
+pub(crate) enum Body {
+    /// Known whole; `None` when it is empty or sent.
+    Whole(Option<Bytes>),
+    /// Comes from a worker as it is read.
+    Upstream(FromUpstream),
+    /// HTML into which the client script is put.
+    Injected(Box<Injected>),
+    /// The event stream of an open page.
+    Events(Box<Subscription>),
+}
+
+impl Body {
+    pub(crate) fn empty() -> Self {
+        Self::Whole(None)
+    }
+}
+
+impl<T: Into<Bytes>> From<T> for Body {
+    fn from(bytes: T) -> Self {
+        let bytes = bytes.into();
+        Self::Whole(Some(bytes).filter(|bytes| !bytes.is_empty()))
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self.get_mut() {
+            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Upstream(body) => body.poll_frame(context),
+            Self::Injected(body) => body.poll_frame(context),
+            Self::Events(events) => events.poll_frame(context).map(|frame| frame.map(Ok)),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(bytes) => bytes.is_none(),
+            Self::Upstream(body) => body.incoming.is_end_stream(),
+            Self::Injected(_) | Self::Events(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
+            Self::Upstream(body) => body.incoming.size_hint(),
+            Self::Injected(_) | Self::Events(_) => SizeHint::default(),
+        }
+    }
+}
+
+/// The body of a worker's answer. Read to its end, it gives the connection back.
+pub(crate) struct FromUpstream {
+    incoming: Incoming,
+    ended: bool,
+    returning: Option<Returning>,
+    visit: Visit,
+}
+
+impl FromUpstream {
+    pub(crate) fn new(incoming: Incoming, returning: Returning, visit: Visit) -> Self {
+        Self {
+            incoming,
+            ended: false,
+            returning: Some(returning),
+            visit,
+        }
+    }
+
+    fn poll_frame(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let frame = std::task::ready!(Pin::new(&mut self.incoming).poll_frame(context));
+        self.ended = frame.is_none();
+        Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)))
+    }
+}
+
+impl Drop for FromUpstream {
+    fn drop(&mut self) {
+        // A body of known length is not asked for its end.
+        if (self.ended || self.incoming.is_end_stream())
+            && let Some(returning) = self.returning.take()
+        {
+            self.visit.upstream().pool.put(returning);
+        }
+    }
+}
+
+/// The body of a request to a worker.
+pub(crate) enum Outgoing {
+    Nothing,
+    Stream(Incoming),
+}
+
+impl HttpBody for Outgoing {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self.get_mut() {
+            Self::Nothing => Poll::Ready(None),
+            Self::Stream(incoming) => Pin::new(incoming).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::Stream(incoming) => incoming.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Nothing => SizeHint::with_exact(0),
+            Self::Stream(incoming) => incoming.size_hint(),
+        }
+    }
+}

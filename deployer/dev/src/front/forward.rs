@@ -1,0 +1,146 @@
+//! A request's way to the worker and back.
+
+use std::sync::Arc;
+
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{ACCEPT_ENCODING, CONNECTION, HOST, HeaderName, HeaderValue, UPGRADE};
+use hyper::http::request::Parts;
+use hyper::http::uri::Uri;
+use hyper::upgrade::OnUpgrade;
+use hyper::{Request, Response, StatusCode, Version};
+
+use super::body::{Body, FromUpstream, Outgoing};
+use super::gate::Visit;
+use super::pool::{Returning, SendError};
+use super::{Peer, Shared, headers, inject, page, upgrade};
+
+const CF_CONNECTING_IP: HeaderName = HeaderName::from_static("cf-connecting-ip");
+
+/// An answer, and who gave it.
+pub(crate) struct Answer {
+    /// `None` while there are no workers.
+    pub(crate) worker: Option<String>,
+    pub(crate) response: Response<Body>,
+}
+
+/// Takes `request` to its worker, once there is one.
+pub(crate) async fn forward(
+    front: &Arc<Shared>,
+    peer: &Peer,
+    mut request: Request<Incoming>,
+) -> Answer {
+    let websocket = headers::asks_for_websocket(request.method(), request.headers())
+        .then(|| hyper::upgrade::on(&mut request));
+    let for_a_page = headers::is_navigation(request.method(), request.headers());
+    let live_page = for_a_page && front.options.live_reload;
+    let (mut parts, body) = request.into_parts();
+    prepare(front, peer, &mut parts);
+    if websocket.is_some() {
+        parts
+            .headers
+            .insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        parts
+            .headers
+            .insert(UPGRADE, HeaderValue::from_static("websocket"));
+    }
+    if live_page {
+        // What is to be written into must not come compressed.
+        parts.headers.remove(ACCEPT_ENCODING);
+    }
+    let mut body = if body.is_end_stream() {
+        Outgoing::Nothing
+    } else {
+        Outgoing::Stream(body)
+    };
+    loop {
+        let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+        let visit = match front.gate.enter(host).await {
+            Ok(visit) => visit,
+            Err(failure) => {
+                return Answer {
+                    worker: None,
+                    response: page::failure(&failure, for_a_page),
+                };
+            }
+        };
+        let worker = Some(visit.upstream().name.clone());
+        if let Some(assets) = &visit.upstream().assets
+            && let Some(response) = assets.respond(&parts).await
+        {
+            let response = response.map(|body| Body::from(body.into_inner().unwrap_or_default()));
+            return Answer {
+                worker,
+                response: finish(response, live_page),
+            };
+        }
+        let sent = visit
+            .upstream()
+            .pool
+            .send(Request::from_parts(parts, body))
+            .await;
+        let response = match sent {
+            Ok((response, returning)) => match websocket {
+                _ if response.status() != StatusCode::SWITCHING_PROTOCOLS => {
+                    finish(stream(response, returning, visit), live_page)
+                }
+                Some(client) => switch(client, response, visit),
+                None => page::text(
+                    StatusCode::BAD_GATEWAY,
+                    "the worker switched protocols without being asked to",
+                ),
+            },
+            // The next generation gets it.
+            Err(SendError::Cut(Some(unsent))) => {
+                (parts, body) = unsent.into_parts();
+                continue;
+            }
+            Err(SendError::Cut(None)) => page::restarted(),
+            Err(SendError::Failed(error)) => page::text(
+                StatusCode::BAD_GATEWAY,
+                format!("the worker broke off before it answered: {error}"),
+            ),
+        };
+        return Answer { worker, response };
+    }
+}
+
+/// Makes the request of the browser one of the front.
+fn prepare(front: &Shared, peer: &Peer, parts: &mut Parts) {
+    parts.version = Version::HTTP_11;
+    if let Some(authority) = parts.uri.authority() {
+        // Written as to a proxy. Both are valid as they come out of a valid URI.
+        if let Ok(host) = HeaderValue::try_from(authority.as_str()) {
+            parts.headers.insert(HOST, host);
+        }
+        parts.uri = parts
+            .uri
+            .path_and_query()
+            .map_or_else(|| Uri::from_static("/"), |path| Uri::from(path.clone()));
+    } else if !parts.headers.contains_key(HOST) {
+        parts.headers.insert(HOST, front.host.clone());
+    }
+    headers::strip_hop_by_hop(&mut parts.headers);
+    // Only who is on this machine may stand in for others, such as a load test.
+    if !(peer.is_loopback && parts.headers.contains_key(CF_CONNECTING_IP)) {
+        parts.headers.insert(CF_CONNECTING_IP, peer.address.clone());
+    }
+}
+
+fn stream(response: Response<Incoming>, returning: Returning, visit: Visit) -> Response<Body> {
+    response.map(|incoming| Body::Upstream(FromUpstream::new(incoming, returning, visit)))
+}
+
+fn finish(mut response: Response<Body>, live_page: bool) -> Response<Body> {
+    *response.version_mut() = Version::HTTP_11;
+    headers::strip_hop_by_hop(response.headers_mut());
+    if live_page && headers::is_plain_html(response.status(), response.headers()) {
+        response = inject::inject(response);
+    }
+    response
+}
+
+fn switch(client: OnUpgrade, mut response: Response<Incoming>, visit: Visit) -> Response<Body> {
+    let worker = hyper::upgrade::on(&mut response);
+    tokio::spawn(upgrade::tunnel(client, worker, visit));
+    response.map(|_| Body::empty())
+}

@@ -1,0 +1,130 @@
+//! Which headers are between two neighbours only, and what a request or an answer asks for.
+
+use hyper::header::{
+    ACCEPT, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HeaderMap, HeaderName, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE,
+};
+use hyper::{Method, StatusCode};
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+
+/// Removes what concerns this connection only.
+pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(CONNECTION) {
+        let named: Vec<HeaderName> = tokens(headers, &CONNECTION)
+            .filter_map(|name| name.parse().ok())
+            .collect();
+        for name in named {
+            headers.remove(name);
+        }
+        headers.remove(CONNECTION);
+    }
+    for name in [
+        &KEEP_ALIVE,
+        &PROXY_CONNECTION,
+        &TE,
+        &TRAILER,
+        &TRANSFER_ENCODING,
+        &UPGRADE,
+        // The server of the front answers it itself.
+        &EXPECT,
+    ] {
+        headers.remove(name);
+    }
+}
+
+/// Whether a connection is asked to become a WebSocket.
+pub(crate) fn asks_for_websocket(method: &Method, headers: &HeaderMap) -> bool {
+    *method == Method::GET
+        && tokens(headers, &UPGRADE).any(|token| token.eq_ignore_ascii_case("websocket"))
+        && tokens(headers, &CONNECTION).any(|token| token.eq_ignore_ascii_case("upgrade"))
+}
+
+/// Whether a browser asks for a page to show, rather than a script for data.
+pub(crate) fn is_navigation(method: &Method, headers: &HeaderMap) -> bool {
+    if *method != Method::GET {
+        return false;
+    }
+    match headers.get(SEC_FETCH_MODE) {
+        Some(mode) => mode == "navigate",
+        None => tokens(headers, &ACCEPT).any(|media| {
+            let media = media.split(';').next().unwrap_or(media);
+            media.trim_end().eq_ignore_ascii_case("text/html")
+        }),
+    }
+}
+
+/// Whether an answer is a page that can be written into.
+pub(crate) fn is_plain_html(status: StatusCode, headers: &HeaderMap) -> bool {
+    let html = headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .is_some_and(|kind| {
+            let kind = kind.split(';').next().unwrap_or(kind);
+            kind.trim().eq_ignore_ascii_case("text/html")
+        });
+    let encoded = headers
+        .get(CONTENT_ENCODING)
+        .is_some_and(|encoding| encoding != "identity");
+    let bodiless = matches!(
+        status,
+        StatusCode::NO_CONTENT
+            | StatusCode::NOT_MODIFIED
+            | StatusCode::PARTIAL_CONTENT
+            | StatusCode::SWITCHING_PROTOCOLS
+    );
+    html && !encoded && !bodiless
+}
+
+fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    headers
+        .get_all(name)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|token| !token.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(list: &[(&'static str, &'static str)]) -> HeaderMap {
+        list.iter()
+            .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn what_connection_names_goes_with_it() {
+        let mut map = headers(&[
+            ("connection", "close, X-Mine"),
+            ("x-mine", "1"),
+            ("x-other", "2"),
+            ("transfer-encoding", "chunked"),
+        ]);
+        strip_hop_by_hop(&mut map);
+        assert_eq!(map, headers(&[("x-other", "2")]));
+    }
+
+    #[test]
+    fn a_navigation_is_told_from_a_fetch() {
+        let get = Method::GET;
+        assert!(is_navigation(
+            &get,
+            &headers(&[("accept", "text/html,*/*;q=0.8")])
+        ));
+        assert!(!is_navigation(&get, &headers(&[("accept", "*/*")])));
+        assert!(!is_navigation(
+            &get,
+            &headers(&[("accept", "text/html"), ("sec-fetch-mode", "cors")])
+        ));
+        assert!(!is_navigation(
+            &Method::POST,
+            &headers(&[("accept", "text/html")])
+        ));
+    }
+}

@@ -1,0 +1,119 @@
+//! The listening sockets of the front.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+use super::error::FrontError;
+use super::port_holder::holder_of;
+
+/// Connections that may wait to be accepted; the kernel caps it.
+const BACKLOG: u32 = 4096;
+
+/// How often a pair of equal free ports is looked for when any port will do.
+const ATTEMPTS: usize = 16;
+
+/// One or two listening sockets with the same port.
+pub(crate) struct Listeners {
+    main: TcpListener,
+    /// `[::1]`, next to 127.0.0.1: browsers try both for `localhost`.
+    other: Option<TcpListener>,
+    address: SocketAddr,
+}
+
+impl Listeners {
+    pub(crate) fn bind(host: IpAddr, port: u16) -> Result<Self, FrontError> {
+        let mut attempt = 1;
+        loop {
+            match Self::try_bind(host, port) {
+                // Port 0 gave a port that is free on the first address only.
+                Err(FrontError::PortTaken { .. }) if port == 0 && attempt < ATTEMPTS => {
+                    attempt += 1;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn try_bind(host: IpAddr, port: u16) -> Result<Self, FrontError> {
+        let wanted = SocketAddr::new(host, port);
+        let main = listen(wanted).map_err(|source| explain(wanted, source))?;
+        let address = main.local_addr().map_err(|source| FrontError::Bind {
+            address: wanted,
+            source,
+        })?;
+        let other = if host == IpAddr::V4(Ipv4Addr::LOCALHOST) {
+            let twin = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), address.port());
+            match listen(twin) {
+                Ok(listener) => Some(listener),
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                    return Err(explain(twin, error));
+                }
+                // A machine without IPv6.
+                Err(_) => None,
+            }
+        } else {
+            None
+        };
+        Ok(Self {
+            main,
+            other,
+            address,
+        })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(crate) async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        match &self.other {
+            None => self.main.accept().await,
+            Some(other) => {
+                tokio::select! {
+                    accepted = self.main.accept() => accepted,
+                    accepted = other.accept() => accepted,
+                }
+            }
+        }
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    // Connections of the session before, still in TIME_WAIT, must not keep the port.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+fn explain(address: SocketAddr, source: io::Error) -> FrontError {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => FrontError::PortTaken {
+            port: address.port(),
+            holder: holder_of(address.port()),
+            suggestion: free_port_after(address),
+        },
+        io::ErrorKind::PermissionDenied => FrontError::Denied {
+            address,
+            suggestion: free_port_after(SocketAddr::new(address.ip(), 1337)),
+        },
+        _ => FrontError::Bind { address, source },
+    }
+}
+
+fn free_port_after(address: SocketAddr) -> u16 {
+    let next = address.port().saturating_add(1).max(1024);
+    (next..=u16::MAX)
+        .take(100)
+        .find(|port| {
+            std::net::TcpListener::bind((address.ip(), *port)).is_ok()
+                && std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()
+        })
+        .unwrap_or(next)
+}

@@ -1,0 +1,217 @@
+//! `/cdn-cgi/`: what the front answers itself, for pages of this machine only.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use hyper::header::{HOST, HeaderMap, HeaderName, ORIGIN};
+use hyper::{Method, Request, Response, StatusCode};
+use percent_encoding::percent_decode_str;
+
+use super::body::Body;
+use super::{Peer, Shared, live, page};
+
+/// Everything below it belongs to Cloudflare, or here to its stand-in.
+pub(crate) const PREFIX: &str = "/cdn-cgi/";
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// An answer, and the worker that it is about, for the log.
+pub(crate) struct Local {
+    pub(crate) response: Response<Body>,
+    pub(crate) worker: Option<String>,
+}
+
+impl From<Response<Body>> for Local {
+    fn from(response: Response<Body>) -> Self {
+        Self {
+            response,
+            worker: None,
+        }
+    }
+}
+
+/// `None`: the worker's runtime may know the path.
+pub(crate) async fn answer<B>(front: &Shared, peer: &Peer, request: &Request<B>) -> Option<Local> {
+    if !is_from_here(request.headers(), peer.local) {
+        return Some(refused().into());
+    }
+    match request.uri().path() {
+        "/cdn-cgi/tiny/live" => Some(only_get(request, || front.live.subscribe()).into()),
+        live::CLIENT_PATH => Some(only_get(request, || front.live.client()).into()),
+        "/cdn-cgi/handler/scheduled" | "/cdn-cgi/local/scheduled" => {
+            Some(scheduled(front, request).await)
+        }
+        _ => None,
+    }
+}
+
+fn only_get<B>(request: &Request<B>, answer: impl FnOnce() -> Response<Body>) -> Response<Body> {
+    if request.method() == Method::GET {
+        answer()
+    } else {
+        page::text(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here")
+    }
+}
+
+fn refused() -> Response<Body> {
+    page::text(
+        StatusCode::FORBIDDEN,
+        "/cdn-cgi/ answers requests of this machine's own pages only: \
+         use http://localhost, without an Origin of another site",
+    )
+}
+
+async fn scheduled<B>(front: &Shared, request: &Request<B>) -> Local {
+    let query = request.uri().query().unwrap_or_default();
+    let cron = parameter(query, "cron").unwrap_or_default();
+    let time = match parameter(query, "time").map(|time| time.parse()) {
+        None => None,
+        Some(Ok(time)) => Some(time),
+        Some(Err(_)) => {
+            return page::text(
+                StatusCode::BAD_REQUEST,
+                "time must be in milliseconds since 1970, such as time=1767225600000",
+            )
+            .into();
+        }
+    };
+    let visit = match front.gate.enter(host_of(request)).await {
+        Ok(visit) => visit,
+        Err(failure) => return page::failure(&failure, false).into(),
+    };
+    let worker = visit.upstream().name.clone();
+    let outcome = front
+        .control
+        .scheduled(worker.clone(), cron.into_owned(), time)
+        .await;
+    let response = match outcome {
+        Ok(outcome) => page::text(StatusCode::OK, outcome),
+        Err(why) => page::text(StatusCode::INTERNAL_SERVER_ERROR, why),
+    };
+    Local {
+        response,
+        worker: Some(worker),
+    }
+}
+
+fn parameter<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
+    let (_, value) = query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(key, _)| *key == name)?;
+    if !value.contains(['+', '%']) {
+        return Some(Cow::Borrowed(value));
+    }
+    let spaced = value.replace('+', " ");
+    let decoded = percent_decode_str(&spaced).decode_utf8_lossy();
+    Some(Cow::Owned(decoded.into_owned()))
+}
+
+/// The host that a request is for.
+pub(crate) fn host_of<B>(request: &Request<B>) -> Option<&str> {
+    match request.uri().authority() {
+        Some(authority) => Some(authority.as_str()),
+        None => request.headers().get(HOST)?.to_str().ok(),
+    }
+}
+
+/// Whether no other site can be behind a request. A name of somebody else that points to this
+/// machine shows in Host, a page of another site in Origin, or in Sec-Fetch-Site.
+fn is_from_here(headers: &HeaderMap, local: IpAddr) -> bool {
+    let Some(host) = headers.get(HOST).and_then(|host| host.to_str().ok()) else {
+        return false;
+    };
+    if !is_own(host, local) {
+        return false;
+    }
+    if headers
+        .get(SEC_FETCH_SITE)
+        .is_some_and(|site| site == "cross-site")
+    {
+        return false;
+    }
+    headers.get(ORIGIN).is_none_or(|origin| {
+        let origin = origin.to_str().unwrap_or_default();
+        ["http://", "https://"]
+            .iter()
+            .find_map(|scheme| origin.strip_prefix(scheme))
+            .is_some_and(|origin| origin.eq_ignore_ascii_case(host))
+    })
+}
+
+fn is_own(host: &str, local: IpAddr) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or(rest),
+        None => host.split(':').next().unwrap_or(host),
+    };
+    if let Ok(address) = name.parse::<IpAddr>() {
+        return address.is_loopback() || address == local;
+    }
+    let name = name.to_ascii_lowercase();
+    name == "localhost" || name.strip_suffix(".localhost").is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_allowed(list: &[(&'static str, &'static str)]) -> bool {
+        let headers = list
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()))
+            .collect();
+        is_from_here(&headers, [192, 168, 1, 5].into())
+    }
+
+    #[test]
+    fn this_machine_may() {
+        for host in [
+            "localhost",
+            "localhost:1338",
+            "LOCALHOST:1338",
+            "127.0.0.1:1338",
+            "[::1]:1338",
+            "todo.localhost:1338",
+            "192.168.1.5:1338",
+        ] {
+            assert!(is_allowed(&[("host", host)]), "{host}");
+        }
+        assert!(is_allowed(&[
+            ("host", "localhost:1338"),
+            ("origin", "http://localhost:1338"),
+            ("sec-fetch-site", "same-origin"),
+        ]));
+    }
+
+    #[test]
+    fn others_may_not() {
+        for host in [
+            "evil.example",
+            "localhost.evil.example",
+            "192.168.1.6",
+            "evillocalhost",
+            "",
+        ] {
+            assert!(!is_allowed(&[("host", host)]), "{host}");
+        }
+        assert!(!is_allowed(&[]));
+        for origin in ["http://evil.example", "null", "http://localhost:3000"] {
+            assert!(
+                !is_allowed(&[("host", "localhost:1338"), ("origin", origin)]),
+                "{origin}"
+            );
+        }
+        assert!(!is_allowed(&[
+            ("host", "localhost:1338"),
+            ("sec-fetch-site", "cross-site")
+        ]));
+    }
+
+    #[test]
+    fn parameters_are_decoded() {
+        let query = "cron=0+4+*+*+%2A&time=5";
+        assert_eq!(parameter(query, "cron").unwrap(), "0 4 * * *");
+        assert_eq!(parameter(query, "time").unwrap(), "5");
+        assert_eq!(parameter(query, "other"), None);
+    }
+}

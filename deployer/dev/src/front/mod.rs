@@ -1,0 +1,274 @@
+//! The port of the app: one HTTP server for the whole session, in front of runtimes that come and
+//! go. While they are exchanged it makes requests wait instead of failing them.
+//!
+//! In come requests, [`Routes`] and what pages are to be told; out go answers and a
+//! [`FrontEvent`] for each. Called by the loop of this crate.
+
+mod body;
+mod csp;
+mod error;
+mod forward;
+mod gate;
+mod headers;
+mod inject;
+mod json;
+mod listen;
+mod live;
+mod local;
+mod page;
+mod pool;
+mod port_holder;
+#[cfg(test)]
+mod tests;
+mod upgrade;
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hyper::body::Incoming;
+use hyper::header::HeaderValue;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use body::Body;
+pub use error::{FrontError, Holder};
+use gate::Gate;
+pub use gate::{Failure, Route, Routes};
+use listen::Listeners;
+use live::Live;
+pub use live::Reload;
+
+/// How long to wait when the system has no file descriptor left for a connection.
+const OUT_OF_FILES: Duration = Duration::from_millis(20);
+
+/// How the front is to behave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrontOptions {
+    /// Pages get a script that reloads them.
+    pub live_reload: bool,
+}
+
+/// One request that was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestLine {
+    /// Who answered; empty while there is no app.
+    pub worker: String,
+    /// `GET`, ...
+    pub method: String,
+    /// Without the query, which may hold secrets.
+    pub path: String,
+    /// Of the answer.
+    pub status: u16,
+    /// Until the head of the answer was there, waiting for a build or a swap included.
+    pub elapsed: Duration,
+}
+
+/// What happens at the front.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FrontEvent {
+    /// A request was answered.
+    Request(RequestLine),
+}
+
+/// What a request can make the session do.
+pub trait Control: Send + Sync {
+    /// Runs a worker's scheduled handler now. `time`: what it is told, in milliseconds since 1970.
+    /// The outcome is shown as it is; an error as well.
+    fn scheduled(
+        &self,
+        worker: String,
+        cron: String,
+        time: Option<u64>,
+    ) -> Pin<Box<dyn Future<Output = Result<String, String>> + Send>>;
+}
+
+/// The bound port.
+pub struct Front {
+    listeners: Listeners,
+    shared: Arc<Shared>,
+}
+
+/// Steers a [`Front`].
+#[derive(Clone)]
+pub struct FrontHandle {
+    shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    gate: Gate,
+    live: Live,
+    options: FrontOptions,
+    control: Arc<dyn Control>,
+    events: mpsc::UnboundedSender<FrontEvent>,
+    /// For clients so old that they name no host.
+    host: HeaderValue,
+}
+
+/// Who is at the other end of a connection.
+pub(crate) struct Peer {
+    address: HeaderValue,
+    is_loopback: bool,
+    /// The address of this machine that was connected to.
+    local: IpAddr,
+}
+
+impl Front {
+    /// Takes the port: on 127.0.0.1 together with `[::1]`, else on `host` alone.
+    ///
+    /// Requests wait from here on, until [`FrontHandle::release`].
+    #[expect(clippy::unused_async, reason = "the sockets are the async runtime's")]
+    pub async fn bind(
+        host: IpAddr,
+        port: u16,
+        options: FrontOptions,
+        events: mpsc::UnboundedSender<FrontEvent>,
+        control: Arc<dyn Control>,
+    ) -> Result<(Self, FrontHandle), FrontError> {
+        let listeners = Listeners::bind(host, port)?;
+        let address = listeners.address();
+        let shared = Arc::new(Shared {
+            gate: Gate::default(),
+            live: Live::new(),
+            options,
+            control,
+            events,
+            host: header(&address),
+        });
+        let handle = FrontHandle {
+            shared: Arc::clone(&shared),
+        };
+        Ok((Self { listeners, shared }, handle))
+    }
+
+    /// Where the front listens.
+    pub fn address(&self) -> SocketAddr {
+        self.listeners.address()
+    }
+
+    /// Serves until dropped, which ends all connections.
+    pub async fn serve(self) {
+        let ending = Ending(Arc::clone(&self.shared));
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                accepted = self.listeners.accept() => match accepted {
+                    Ok((stream, peer)) => {
+                        connections.spawn(connection(stream, peer, Arc::clone(&ending.0)));
+                    }
+                    // The client is gone already, or there are too many of them.
+                    Err(_) => tokio::time::sleep(OUT_OF_FILES).await,
+                },
+                Some(_) = connections.join_next() => {}
+            }
+        }
+    }
+}
+
+impl FrontHandle {
+    /// Makes new requests wait, until [`Self::release`].
+    ///
+    /// Those in flight may take `grace` to finish. Then a GET or HEAD without an answer waits as
+    /// well, and others are answered with 503. WebSockets are closed with 1012 at once.
+    pub async fn hold(&self, grace: Duration) {
+        self.shared.gate.hold(grace).await;
+    }
+
+    /// Lets requests pass, to `routes` from now on.
+    pub fn release(&self, routes: Routes) {
+        self.shared.gate.release(routes);
+    }
+
+    /// Shows pages what is wrong; `None`: nothing any more.
+    pub fn show_failure(&self, failure: Option<Failure>) {
+        let failure = failure.map(Arc::new);
+        self.shared.gate.show_failure(failure.clone());
+        self.shared.live.show_failure(failure);
+    }
+
+    /// Tells open pages that they are out of date.
+    pub fn reload(&self, what: Reload) {
+        self.shared.live.reload(what);
+    }
+}
+
+/// Ends what outlives the connections' tasks.
+struct Ending(Arc<Shared>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.gate.end();
+    }
+}
+
+async fn connection(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>) {
+    let peer_ip = peer.ip().to_canonical();
+    let Ok(local) = stream.local_addr() else {
+        return;
+    };
+    let peer = Arc::new(Peer {
+        address: header(&peer_ip),
+        is_loopback: peer_ip.is_loopback(),
+        local: local.ip().to_canonical(),
+    });
+    // Without it small answers are only slower.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| {
+        let (shared, peer) = (Arc::clone(&shared), Arc::clone(&peer));
+        async move { Ok::<_, Infallible>(answer(&shared, &peer, request).await) }
+    });
+    // A connection that breaks is the client's affair.
+    let _ = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades()
+        .await;
+}
+
+async fn answer(shared: &Arc<Shared>, peer: &Peer, request: Request<Incoming>) -> Response<Body> {
+    if request.method() == Method::CONNECT {
+        return page::text(StatusCode::METHOD_NOT_ALLOWED, "this is no proxy");
+    }
+    let since = Instant::now();
+    let method = request.method().as_str().to_owned();
+    let path = request.uri().path().to_owned();
+    let local = if path.starts_with(local::PREFIX) {
+        local::answer(shared, peer, &request).await
+    } else {
+        None
+    };
+    let (worker, response) = match local {
+        // Not the app's business: kept out of its log.
+        Some(local::Local {
+            response,
+            worker: None,
+        }) => return response,
+        Some(local) => (local.worker, local.response),
+        None => {
+            let answer = forward::forward(shared, peer, request).await;
+            (answer.worker, answer.response)
+        }
+    };
+    // An error means that nobody listens.
+    let _ = shared.events.send(FrontEvent::Request(RequestLine {
+        worker: worker.unwrap_or_default(),
+        method,
+        path,
+        status: response.status().as_u16(),
+        elapsed: since.elapsed(),
+    }));
+    response
+}
+
+/// Addresses consist of characters that headers may hold.
+fn header(address: &impl ToString) -> HeaderValue {
+    HeaderValue::try_from(address.to_string()).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
