@@ -32,8 +32,8 @@ pub enum AssetsError {
         /// Its size in bytes.
         size: u64,
     },
-    /// `.assetsignore` has a pattern that means nothing.
-    #[error("cannot read .assetsignore: {0}")]
-    #[diagnostic(help("it has the syntax of .gitignore"))]
-    Ignore(#[from] ignore::Error),
+    /// A folder in it cannot be walked, or `.assetsignore` has a pattern that means nothing.
+    #[error("cannot read the static files: {0}")]
+    #[diagnostic(help("folders must be readable; .assetsignore has the syntax of .gitignore"))]
+    Walk(#[from] ignore::Error),
 }

@@ -6,8 +6,18 @@
 mod assets;
 mod config;
 mod error;
+mod file;
+mod headers;
+mod lookup;
+mod path;
+mod pattern;
+mod redirects;
+mod rules;
 mod scan;
+#[cfg(test)]
+mod tests;
 
 pub use assets::{Assets, Body};
 pub use config::{Config, HtmlHandling, NotFoundHandling, RunWorkerFirst};
 pub use error::AssetsError;
+pub use rules::Complaint;

@@ -1,33 +1,26 @@
 //! Which files a folder offers.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
+use std::io;
+use std::sync::Arc;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use ignore::WalkBuilder;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
-use crate::AssetsError;
+use crate::file::File;
+use crate::{AssetsError, headers, redirects};
 
 /// Names what is not to be served, in the syntax of `.gitignore`.
 const IGNORE_FILE: &str = ".assetsignore";
 
 /// Rules, not files.
-const RULES: [&str; 3] = [IGNORE_FILE, "_headers", "_redirects"];
+const RULES: [&str; 3] = [IGNORE_FILE, headers::FILE, redirects::FILE];
 
 const LARGEST: u64 = 25 * 1024 * 1024;
 
-/// A file of the folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct File {
-    /// Where it is, links followed.
-    pub(crate) path: Utf8PathBuf,
-    pub(crate) size: u64,
-    pub(crate) modified: Option<SystemTime>,
-}
-
 /// The files by URL path: decoded, with a leading slash.
-pub(crate) type Files = BTreeMap<String, File>;
+pub(crate) type Files = BTreeMap<String, Arc<File>>;
 
 pub(crate) fn scan(directory: &Utf8Path) -> Result<Files, AssetsError> {
     if !directory.is_dir() {
@@ -46,7 +39,12 @@ pub(crate) fn scan(directory: &Utf8Path) -> Result<Files, AssetsError> {
         })
         .build();
     for entry in walk {
-        let entry = entry?;
+        let entry = match entry {
+            Ok(entry) => entry,
+            // Deleted while the folder was being read.
+            Err(error) if is_gone(&error) => continue,
+            Err(error) => return Err(error.into()),
+        };
         if entry.file_type().is_some_and(|kind| kind.is_dir()) {
             continue;
         }
@@ -62,7 +60,9 @@ pub(crate) fn scan(directory: &Utf8Path) -> Result<Files, AssetsError> {
         let Ok(real) = path.canonicalize_utf8() else {
             continue;
         };
-        let metadata = fs_err::metadata(&real)?;
+        let Ok(metadata) = fs_err::metadata(&real) else {
+            continue;
+        };
         if !real.starts_with(&root) || !metadata.is_file() {
             continue;
         }
@@ -72,14 +72,7 @@ pub(crate) fn scan(directory: &Utf8Path) -> Result<Files, AssetsError> {
                 size: metadata.len(),
             });
         }
-        files.insert(
-            format!("/{relative}"),
-            File {
-                path: real,
-                size: metadata.len(),
-                modified: metadata.modified().ok(),
-            },
-        );
+        files.insert(format!("/{relative}"), Arc::new(File::new(real, &metadata)));
     }
     Ok(files)
 }
@@ -93,4 +86,10 @@ fn ignored(directory: &Utf8Path) -> Result<Gitignore, AssetsError> {
         return Err(error.into());
     }
     Ok(builder.build()?)
+}
+
+fn is_gone(error: &ignore::Error) -> bool {
+    error
+        .io_error()
+        .is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
 }

@@ -1,0 +1,142 @@
+//! One static file and what it says.
+
+use std::fs::Metadata;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use camino::{Utf8Path, Utf8PathBuf};
+use http::HeaderValue;
+use sha2::{Digest as _, Sha256};
+
+/// Files larger than this are read each time, instead of being kept in memory.
+const KEPT: usize = 4 * 1024 * 1024;
+
+/// When a file was last written, as far as one can tell without reading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    size: u64,
+    modified: Option<SystemTime>,
+}
+
+impl From<&Metadata> for Stamp {
+    fn from(metadata: &Metadata) -> Self {
+        Self {
+            size: metadata.len(),
+            modified: metadata.modified().ok(),
+        }
+    }
+}
+
+/// A file of the folder.
+#[derive(Debug)]
+pub(crate) struct File {
+    /// Where it is, links followed.
+    path: Utf8PathBuf,
+    /// When the folder was read.
+    pub(crate) stamp: Stamp,
+    content_type: Option<HeaderValue>,
+    /// What was read of it last.
+    last: Mutex<Option<Arc<Read>>>,
+}
+
+#[derive(Debug)]
+struct Read {
+    stamp: Stamp,
+    etag: HeaderValue,
+    bytes: Option<Bytes>,
+}
+
+/// What a file says.
+#[derive(Debug, Clone)]
+pub(crate) struct Content {
+    pub(crate) bytes: Bytes,
+    /// Quoted.
+    pub(crate) etag: HeaderValue,
+}
+
+impl File {
+    pub(crate) fn new(path: Utf8PathBuf, metadata: &Metadata) -> Self {
+        Self {
+            content_type: content_type(&path),
+            path,
+            stamp: metadata.into(),
+            last: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn content_type(&self) -> Option<&HeaderValue> {
+        self.content_type.as_ref()
+    }
+
+    pub(crate) async fn content(&self) -> io::Result<Content> {
+        // A call of two microseconds; handing it to another thread would take longer.
+        let stamp = Stamp::from(&fs_err::metadata(&self.path)?);
+        let last = self.last().clone();
+        if let Some(last) = last.filter(|last| last.stamp == stamp)
+            && let Some(bytes) = &last.bytes
+        {
+            return Ok(Content {
+                bytes: bytes.clone(),
+                etag: last.etag.clone(),
+            });
+        }
+        let bytes = Bytes::from(fs_err::tokio::read(&self.path).await?);
+        let etag = etag(&bytes);
+        *self.last() = Some(Arc::new(Read {
+            stamp,
+            etag: etag.clone(),
+            bytes: Some(bytes.clone()).filter(|bytes| bytes.len() <= KEPT),
+        }));
+        Ok(Content { bytes, etag })
+    }
+
+    /// Whether it says something else than `before`, its state when the folder was read last.
+    ///
+    /// Build tools write files anew without a change. One that was served is compared.
+    pub(crate) fn differs_from(&self, before: &Self) -> bool {
+        if self.path == before.path && self.stamp == before.stamp {
+            return false;
+        }
+        let Some(last) = before.last().clone() else {
+            return true;
+        };
+        fs_err::read(&self.path).map_or(true, |bytes| etag(&bytes) != last.etag)
+    }
+
+    /// Keeps what was read of `before`.
+    pub(crate) fn inherit(&self, before: &Self) {
+        if self.path == before.path {
+            let last = before.last().clone();
+            *self.last() = last;
+        }
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<Arc<Read>>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn etag(bytes: &[u8]) -> HeaderValue {
+    use std::fmt::Write as _;
+    const LENGTH: usize = 16;
+    let mut etag = String::with_capacity(2 * LENGTH + 2);
+    etag.push('"');
+    for byte in Sha256::digest(bytes).iter().take(LENGTH) {
+        // Writing to a string does not fail.
+        let _ = write!(etag, "{byte:02x}");
+    }
+    etag.push('"');
+    HeaderValue::try_from(etag).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
+}
+
+/// By the file's extension; `None` when it says nothing.
+fn content_type(path: &Utf8Path) -> Option<HeaderValue> {
+    let kind = mime_guess::from_path(path).first_raw()?;
+    Some(if kind.starts_with("text/") {
+        HeaderValue::try_from(format!("{kind}; charset=utf-8")).ok()?
+    } else {
+        HeaderValue::from_static(kind)
+    })
+}
