@@ -1,1 +1,20 @@
+//! The dev loop: watch, build, swap. In comes a manifest and what the user asks for while it runs,
+//! out goes the app on its port and a stream of events about it. The command line calls it.
 
+mod assemble;
+mod control;
+mod crons;
+mod error;
+mod event;
+pub mod front;
+mod options;
+mod project;
+mod secrets;
+mod session;
+mod watch;
+
+pub use error::DevError;
+pub use event::{Command, DevEvent, Reloaded};
+pub use front::RequestLine;
+pub use options::DevOptions;
+pub use session::run;

@@ -1,0 +1,215 @@
+//! Puts a project and its builds together to what the runtime runs and the front routes to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use tiny_builder::{Build, ModuleKind};
+use tiny_manifest::Binding;
+use tiny_runtime as runtime;
+
+use crate::options::DevOptions;
+use crate::project::Project;
+
+/// What does not fit between a manifest and the code it names: shown like a failed build.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct Mismatch {
+    pub(crate) message: String,
+    pub(crate) help: String,
+}
+
+/// The stack that runs.
+pub(crate) fn assemble(
+    project: &Project,
+    builds: &BTreeMap<String, Build>,
+    options: &DevOptions,
+) -> Result<runtime::Stack, Mismatch> {
+    let mut workers = Vec::new();
+    for worker in &project.stack.workers {
+        let Some(build) = builds.get(&worker.id) else {
+            return Err(Mismatch {
+                message: format!("worker `{}` is not built yet", worker.id),
+                help: "save a file to build again".to_owned(),
+            });
+        };
+        check(worker, build)?;
+        workers.push(one(project, worker, build));
+    }
+    Ok(runtime::Stack {
+        workers,
+        state: project.state(),
+        run: project.run(),
+        d1: project
+            .stack
+            .d1
+            .iter()
+            .map(|d1| runtime::D1Database {
+                id: d1.id.clone(),
+                migrations: d1.migrations.clone(),
+            })
+            .collect(),
+        inspector: options.inspect,
+    })
+}
+
+/// What the manifest promises of the code must be there.
+fn check(worker: &tiny_manifest::Worker, build: &Build) -> Result<(), Mismatch> {
+    let exports = &build.exports;
+    for object in &worker.durable_objects {
+        if object.worker.is_none() && !exports.has_durable_object(&object.class) {
+            let known: Vec<_> = exports
+                .durable_objects
+                .iter()
+                .map(|class| class.name.as_str())
+                .collect();
+            return Err(Mismatch {
+                message: format!(
+                    "worker `{}` binds the class `{}`, which its crate does not export",
+                    worker.id, object.class
+                ),
+                help: if known.is_empty() {
+                    format!("mark a struct with `#[durable_object]` and name it `{}`", object.class)
+                } else {
+                    format!("it exports {}", known.join(", "))
+                },
+            });
+        }
+    }
+    let needs = [
+        ("queue", !worker.consumers.is_empty(), "consumes a queue"),
+        ("scheduled", !worker.crons.is_empty(), "has crons"),
+    ];
+    for (handler, needed, why) in needs {
+        if needed && !exports.handlers.iter().any(|found| found == handler) {
+            return Err(Mismatch {
+                message: format!("worker `{}` {why}, but handles no `{handler}` event", worker.id),
+                help: format!("add a function with `#[event({handler})]`"),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn one(project: &Project, worker: &tiny_manifest::Worker, build: &Build) -> runtime::Worker {
+    let exported = build.exports.durable_objects.iter().map(|class| &class.name);
+    let classes: BTreeSet<&String> = exported.collect();
+    runtime::Worker {
+        name: worker.id.clone(),
+        main: build.bundle.main.clone(),
+        modules: build
+            .bundle
+            .modules
+            .iter()
+            .map(|module| runtime::Module {
+                name: module.name.clone(),
+                kind: match module.kind {
+                    ModuleKind::Esm => runtime::ModuleKind::Esm,
+                    ModuleKind::Wasm => runtime::ModuleKind::Wasm,
+                },
+                body: module.body.clone(),
+            })
+            .collect(),
+        compatibility_date: worker.compatibility_date.clone(),
+        compatibility_flags: worker.compatibility_flags.clone(),
+        bindings: bindings(project, worker),
+        classes: classes
+            .into_iter()
+            .map(|class| runtime::DurableClass {
+                name: class.clone(),
+                unique_key: format!("{}-{class}", worker.id),
+            })
+            .collect(),
+        consumers: worker
+            .consumers
+            .iter()
+            .map(|consumer| runtime::QueueConsumer {
+                queue: consumer.queue.clone(),
+                batch_size: consumer.batch_size,
+                batch_timeout_secs: consumer.batch_timeout,
+                max_retries: consumer.max_retries,
+                retry_delay: consumer.retry_delay,
+                dead_letter_queue: consumer.dead_letter_queue.clone(),
+                max_concurrency: consumer.max_concurrency,
+            })
+            .collect(),
+        assets: worker.assets.is_some(),
+    }
+}
+
+fn bindings(
+    project: &Project,
+    worker: &tiny_manifest::Worker,
+) -> Vec<(String, runtime::Binding)> {
+    let mut all = Vec::new();
+    for (name, value) in &worker.vars {
+        let binding = match value {
+            Value::String(text) => runtime::Binding::Text(text.clone()),
+            other => runtime::Binding::Json(other.clone()),
+        };
+        all.push((name.clone(), binding));
+    }
+    for secret in &worker.secrets {
+        if let Some(value) = project.secrets.get(&secret.name) {
+            all.push((secret.name.clone(), runtime::Binding::Text(value)));
+        }
+    }
+    for object in &worker.durable_objects {
+        let binding = runtime::Binding::DurableObject {
+            class: object.class.clone(),
+            worker: object.worker.clone(),
+        };
+        all.push((object.binding.clone(), binding));
+    }
+    for (name, binding) in &worker.bindings {
+        all.push((name.clone(), local(worker, name, binding)));
+    }
+    if let Some(name) = worker.assets.as_ref().and_then(|assets| assets.binding.clone()) {
+        all.push((name, runtime::Binding::Assets));
+    }
+    all
+}
+
+/// The local form of a binding.
+fn local(worker: &tiny_manifest::Worker, name: &str, binding: &Binding) -> runtime::Binding {
+    let remote_only = |product: &str| runtime::Binding::RemoteOnly {
+        product: product.to_owned(),
+    };
+    match binding {
+        Binding::Kv { id } => runtime::Binding::Kv { id: id.clone() },
+        Binding::R2 { id } => runtime::Binding::R2 { bucket: id.clone() },
+        Binding::D1 { id } => runtime::Binding::D1 { id: id.clone() },
+        Binding::Queue { id, delivery_delay } => runtime::Binding::Queue {
+            queue: id.clone(),
+            delivery_delay: *delivery_delay,
+        },
+        Binding::RateLimit { limit, period } => runtime::Binding::RateLimit {
+            namespace: format!("{}-{name}", worker.id),
+            limit: *limit,
+            period: *period,
+        },
+        Binding::Service {
+            worker,
+            entrypoint,
+            props,
+        } => runtime::Binding::Service {
+            worker: worker.clone(),
+            entrypoint: entrypoint.clone(),
+            props: props.clone(),
+        },
+        Binding::Assets => runtime::Binding::Assets,
+        Binding::AnalyticsEngine { dataset } => runtime::Binding::Analytics {
+            dataset: dataset.clone(),
+        },
+        Binding::VersionMetadata => runtime::Binding::VersionMetadata,
+        Binding::SendEmail { .. } => runtime::Binding::SendEmail,
+        Binding::Ai => remote_only("Workers AI"),
+        Binding::Browser => remote_only("Browser Rendering"),
+        Binding::Images => remote_only("Images"),
+        Binding::Vectorize { .. } => remote_only("Vectorize"),
+        Binding::Hyperdrive { .. } => remote_only("Hyperdrive"),
+        Binding::SecretsStore { .. } => remote_only("Secrets Store"),
+        Binding::MtlsCertificate { .. } => remote_only("mTLS certificates"),
+        Binding::DispatchNamespace { .. } => remote_only("Workers for Platforms"),
+        Binding::Pipeline { .. } => remote_only("Pipelines"),
+    }
+}

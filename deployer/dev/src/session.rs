@@ -1,0 +1,366 @@
+//! The loop: one task that owns the state of the session and takes one stream of events.
+
+mod build;
+mod swap;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tiny_builder::{Build, BuildError, Builder};
+use tiny_provision::{Provisioner, Reporter};
+use tiny_runtime::{Prepared, Runtime, RuntimeEvent};
+use tokio::sync::mpsc;
+
+use crate::control::Desk;
+use crate::crons::{Crons, Due};
+use crate::error::DevError;
+use crate::event::{Command, DevEvent};
+use crate::front::{Failure, Front, FrontEvent, FrontHandle, FrontOptions, Reload};
+use crate::options::DevOptions;
+use crate::project::{Claim, Project};
+use crate::watch::{Changes, Watcher};
+
+use build::Building;
+use swap::Cause;
+
+/// Everything that can happen to a session.
+pub(crate) enum Event {
+    Changed(Changes),
+    Built {
+        number: u64,
+        outcome: Result<BTreeMap<String, Build>, (String, BuildError)>,
+    },
+    Provisioned(Result<tiny_runtime::Programs, DevError>),
+    Runtime(RuntimeEvent),
+    Front(FrontEvent),
+    Due(Due),
+    Fired {
+        due: Due,
+        outcome: Result<String, String>,
+    },
+    Command(Command),
+}
+
+enum Flow {
+    On,
+    End,
+}
+
+struct Session<'a> {
+    started: Instant,
+    options: DevOptions,
+    project: Project,
+    /// Holds the folder of data for this session.
+    _claim: Claim,
+    provisioner: Provisioner,
+    builder: Arc<Builder>,
+    listener: &'a (dyn Fn(DevEvent) + Send + Sync),
+    events: mpsc::UnboundedSender<Event>,
+    watcher: Watcher,
+    front: FrontHandle,
+    desk: Arc<Desk>,
+    crons: Crons,
+    url: Url,
+    runtime: Option<Runtime>,
+    /// The last good build of each worker.
+    builds: BTreeMap<String, Build>,
+    building: Option<Building>,
+    build_number: u64,
+    /// Settings changed: what serves is out of date even where the code is not.
+    stale: bool,
+    /// A swap that waits for the runtime to be there.
+    waiting: Option<Cause>,
+    /// What serves now; the way back when its successor does not start.
+    serving: Option<Serving>,
+    ready: bool,
+    /// When the runtime was last started.
+    born: Instant,
+    early_deaths: u32,
+}
+
+/// The stack that runs, ready to be started again.
+struct Serving {
+    prepared: Prepared,
+    /// The hash of each worker's bundle.
+    hashes: BTreeMap<String, String>,
+    generation: u64,
+}
+
+/// Where the app is.
+struct Url {
+    host: String,
+    port: u16,
+}
+
+impl Url {
+    fn of_default(&self) -> String {
+        format!("http://{}:{}", self.host, self.port)
+    }
+
+    fn of(&self, worker: &str) -> String {
+        format!("http://{worker}.localhost:{}", self.port)
+    }
+}
+
+/// Runs until [`Command::Quit`], or until `commands` closes.
+///
+/// `listener` is called for each thing that happens, in order.
+pub async fn run(
+    options: DevOptions,
+    provisioner: Provisioner,
+    reporter: Arc<dyn Reporter>,
+    mut commands: mpsc::UnboundedReceiver<Command>,
+    listener: impl Fn(DevEvent) + Send + Sync,
+) -> Result<(), DevError> {
+    let started = Instant::now();
+    let project = Project::load(&options)?;
+    let (events, mut happened) = mpsc::unbounded_channel();
+    let desk = Arc::new(Desk::default());
+    let (front_events, requests) = mpsc::unbounded_channel();
+    let (host, port) = (project.host(&options), project.port(&options));
+    let (front, handle) = Front::bind(
+        host,
+        port,
+        FrontOptions {
+            live_reload: options.live_reload,
+        },
+        front_events,
+        Arc::clone(&desk) as Arc<dyn crate::front::Control>,
+    )
+    .await?;
+    let url = Url {
+        host: if host.is_loopback() || host.is_unspecified() {
+            "localhost".to_owned()
+        } else {
+            front.address().ip().to_string()
+        },
+        port: front.address().port(),
+    };
+    let claim = project.claim()?;
+    if options.fresh {
+        project.clear_data()?;
+    }
+    forward(requests, &events, Event::Front);
+    let (watcher, changes) = Watcher::new().map_err(DevError::Watch)?;
+    forward(changes, &events, Event::Changed);
+    let serving = tokio::spawn(front.serve());
+    let mut session = Session {
+        builder: Arc::new(Builder::new(provisioner.clone(), reporter)),
+        crons: Crons::default(),
+        started,
+        options,
+        project,
+        _claim: claim,
+        provisioner,
+        listener: &listener,
+        events,
+        watcher,
+        front: handle,
+        desk,
+        url,
+        runtime: None,
+        builds: BTreeMap::new(),
+        building: None,
+        build_number: 0,
+        stale: false,
+        waiting: None,
+        serving: None,
+        ready: false,
+        born: started,
+        early_deaths: 0,
+    };
+    session.desk.set_assets(session.project.assets.clone());
+    session.watch();
+    session.provision();
+    session.build(started);
+    let outcome = loop {
+        let event = tokio::select! {
+            biased;
+            command = commands.recv() => Event::Command(command.unwrap_or(Command::Quit)),
+            Some(event) = happened.recv() => event,
+        };
+        match session.handle(event).await {
+            Ok(Flow::On) => {}
+            Ok(Flow::End) => break Ok(()),
+            Err(error) => break Err(error),
+        }
+    };
+    if let Some(mut runtime) = session.runtime.take() {
+        runtime.stop().await;
+    }
+    serving.abort();
+    outcome
+}
+
+/// Makes one source of events part of the one stream.
+fn forward<T: Send + 'static>(
+    mut from: mpsc::UnboundedReceiver<T>,
+    to: &mpsc::UnboundedSender<Event>,
+    wrap: impl Fn(T) -> Event + Send + 'static,
+) {
+    let to = to.clone();
+    tokio::spawn(async move {
+        while let Some(item) = from.recv().await {
+            if to.send(wrap(item)).is_err() {
+                return;
+            }
+        }
+    });
+}
+
+impl Session<'_> {
+    async fn handle(&mut self, event: Event) -> Result<Flow, DevError> {
+        match event {
+            Event::Changed(changes) => self.changed(changes).await?,
+            Event::Built { number, outcome } => self.built(number, outcome).await?,
+            Event::Provisioned(programs) => self.provisioned(programs?).await?,
+            Event::Runtime(event) => self.runtime_said(event).await?,
+            Event::Front(FrontEvent::Request(line)) => self.say(DevEvent::Request(line)),
+            Event::Due(due) => self.fire(due),
+            Event::Fired { due, outcome } => self.say(DevEvent::Cron {
+                worker: due.worker,
+                cron: due.cron,
+                outcome: outcome.unwrap_or_else(|error| error),
+            }),
+            Event::Command(Command::Quit) => return Ok(Flow::End),
+            Event::Command(Command::Rebuild) => {
+                self.stale = true;
+                self.build(Instant::now());
+            }
+            Event::Command(Command::Hibernate) => self.hibernate().await,
+            Event::Command(Command::ClearData) => self.clear_data().await?,
+        }
+        Ok(Flow::On)
+    }
+
+    fn say(&self, event: DevEvent) {
+        (self.listener)(event);
+    }
+
+    /// Shows a failure in pages and to the listener; what served before goes on serving.
+    fn fail(&self, title: &str, text: &str) {
+        self.front.show_failure(Some(Failure {
+            title: title.to_owned(),
+            text: anstream::adapter::strip_str(text).to_string(),
+        }));
+        self.say(DevEvent::BuildFailed {
+            title: title.to_owned(),
+            message: text.to_owned(),
+        });
+    }
+
+    /// Watches what the project and the last good builds are made of.
+    fn watch(&mut self) {
+        let mut set = self.project.watch_set(&self.options);
+        for build in self.builds.values() {
+            set.add_inputs(&build.inputs);
+        }
+        self.watcher.set(set);
+    }
+
+    async fn changed(&mut self, changes: Changes) -> Result<(), DevError> {
+        let changes = self.watcher.relevant(changes);
+        if changes.paths.is_empty() {
+            return Ok(());
+        }
+        let touched = self.project.touched(&changes.paths, &self.options);
+        self.say(DevEvent::Change {
+            paths: changes.paths.iter().cloned().collect(),
+        });
+        if touched.settings {
+            self.reread(changes.seen);
+        } else if touched.sources {
+            self.build(changes.seen);
+        }
+        if touched.assets {
+            self.assets_changed(&changes);
+        }
+        if touched.migrations && !self.builds.is_empty() {
+            self.swap(Cause::at(changes.seen)).await?;
+        }
+        Ok(())
+    }
+
+    /// Applies an edited manifest, or keeps the one in force while the new one is wrong.
+    fn reread(&mut self, seen: Instant) {
+        match Project::load(&self.options) {
+            Ok(project) => {
+                if project.port(&self.options) != self.project.port(&self.options)
+                    || project.host(&self.options) != self.project.host(&self.options)
+                {
+                    self.say(DevEvent::Note {
+                        message: "restart `tiny dev` to serve on the new address".to_owned(),
+                    });
+                }
+                self.project = project;
+                self.desk.set_assets(self.project.assets.clone());
+                self.builds
+                    .retain(|id, _| self.project.stack.workers.iter().any(|worker| worker.id == *id));
+                self.stale = true;
+                self.watch();
+                self.build(seen);
+            }
+            Err(DevError::Manifest(errors)) => {
+                self.front.show_failure(Some(Failure {
+                    title: "tiny.toml is not valid".to_owned(),
+                    text: errors.render(false),
+                }));
+                self.say(DevEvent::ManifestBroken { errors });
+            }
+            Err(error) => self.fail("the settings cannot be read", &error.to_string()),
+        }
+    }
+
+    /// Lets browsers have changed static files without a swap.
+    fn assets_changed(&self, changes: &Changes) {
+        let mut urls = Vec::new();
+        for assets in self.project.assets.values() {
+            match assets.rescan() {
+                Ok(changed) => urls.extend(changed),
+                Err(error) => {
+                    self.say(DevEvent::Note {
+                        message: format!("the static files cannot be read: {error}"),
+                    });
+                }
+            }
+        }
+        if urls.is_empty() {
+            return;
+        }
+        self.front.reload(if urls.iter().all(|url| url.ends_with(".css")) {
+            Reload::Css { paths: urls }
+        } else {
+            Reload::Page
+        });
+        self.say(DevEvent::AssetsReloaded {
+            paths: changes.paths.iter().cloned().collect(),
+        });
+    }
+
+    async fn hibernate(&mut self) {
+        let Some(runtime) = &self.runtime else { return };
+        let event = match runtime.hibernate().await {
+            Ok(objects) => DevEvent::Hibernated { objects },
+            Err(error) => DevEvent::Note {
+                message: format!("the objects stay awake: {error}"),
+            },
+        };
+        self.say(event);
+    }
+
+    /// Lets a cron's handler run beside the loop.
+    fn fire(&self, due: Due) {
+        let Some(runtime) = &self.runtime else { return };
+        let controller = runtime.controller();
+        let events = self.events.clone();
+        tokio::spawn(async move {
+            let outcome = controller
+                .scheduled(&due.worker, &due.cron, due.at)
+                .await
+                .map_err(|error| error.to_string());
+            // The session ended meanwhile.
+            let _ = events.send(Event::Fired { due, outcome });
+        });
+    }
+}
