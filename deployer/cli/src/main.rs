@@ -1,1 +1,26 @@
-fn main() {}
+//! The `tiny` command: reads the arguments, runs one command, maps its outcome to an exit code.
+
+mod commands;
+mod dev_output;
+mod exit;
+mod keys;
+mod options;
+mod printer;
+mod progress;
+mod startup;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    if let Some(code) = commands::hidden::dispatch() {
+        return code;
+    }
+    let cli = options::Cli::parse();
+    let printer = cli.globals.printer();
+    match commands::run(cli, &printer) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(&printer),
+    }
+}

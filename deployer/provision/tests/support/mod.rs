@@ -1,6 +1,7 @@
 //! A machine as a test wants it: a cache folder of its own, programs put on PATH or taken off.
 
-#![allow(dead_code)] // each test file uses its part
+// Each test file uses its part.
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::{Arc, Mutex};
@@ -128,8 +129,10 @@ pub fn real(program: &str) -> Utf8PathBuf {
     std::env::split_paths(&path)
         .map(|folder| folder.join(program))
         .find(|path| path.is_file())
-        .map(|path| Utf8PathBuf::from_path_buf(path).unwrap())
-        .unwrap_or_else(|| panic!("these tests need {program}"))
+        .map_or_else(
+            || panic!("these tests need {program}"),
+            |path| Utf8PathBuf::from_path_buf(path).unwrap(),
+        )
 }
 
 pub fn write_program(path: &Utf8Path, script: &str) {

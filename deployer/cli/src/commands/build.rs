@@ -1,0 +1,169 @@
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::Args;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use owo_colors::OwoColorize as _;
+use serde_json::json;
+use tiny_builder::{Build, BuildError, BuildRequest, Builder, Bundle, Profile};
+
+use super::Context;
+use crate::exit::Failure;
+use crate::startup;
+
+/// Build the bundle that is run and deployed, and show its size
+#[derive(Debug, Args)]
+pub(crate) struct BuildArgs {
+    /// Optimise, as for a deploy
+    #[arg(long)]
+    release: bool,
+
+    /// Where to write the bundles, one folder for each worker [default: .tiny/build]
+    #[arg(short, long, value_name = "FOLDER")]
+    out: Option<Utf8PathBuf>,
+
+    /// Only this worker of the manifest
+    #[arg(long, value_name = "WORKER")]
+    worker: Option<String>,
+}
+
+impl BuildArgs {
+    pub(crate) async fn run(self, context: &Context<'_>) -> Result<(), Failure> {
+        let stack = context.stack()?;
+        let out = match &self.out {
+            Some(folder) => super::current_dir()?.join(folder),
+            None => stack.root.join(".tiny/build"),
+        };
+        let workers: Vec<_> = stack
+            .workers
+            .iter()
+            .filter(|worker| self.worker.as_ref().is_none_or(|name| *name == worker.id))
+            .collect();
+        if let (Some(name), true) = (&self.worker, workers.is_empty()) {
+            let known: Vec<_> = stack.workers.iter().map(|worker| worker.id.as_str()).collect();
+            return Err(Failure::usage(format!("there is no worker `{name}`"))
+                .with_help(format!("the manifest has {}", known.join(", "))));
+        }
+        let provisioner = context.provisioner()?;
+        let builder = Builder::new(provisioner.clone(), context.reporter());
+        let profile = if self.release { Profile::Release } else { Profile::Dev };
+        for worker in workers {
+            let request = BuildRequest {
+                crate_dir: worker.crate_dir.clone(),
+                profile,
+                features: worker.features.clone(),
+                durable_objects: worker
+                    .durable_objects
+                    .iter()
+                    .filter(|object| object.worker.is_none())
+                    .map(|object| object.class.clone())
+                    .collect(),
+            };
+            let started = Instant::now();
+            let build = builder
+                .build(&request)
+                .await
+                .map_err(|error| failed(context, &error))?;
+            let took = started.elapsed();
+            for warning in &build.warnings {
+                context.printer.block(warning);
+            }
+            let folder = out.join(&worker.id);
+            write(&build.bundle, &folder).map_err(|error| {
+                Failure::failed(format!("cannot write the bundle: {error}"))
+                    .with_help("check that path and that its disk is not full".to_owned())
+            })?;
+            let startup = startup::measure(&build.bundle, worker, &provisioner, &folder)
+                .await
+                .map_err(|error| Failure::from_diagnostic(&*error))?;
+            show(context, &worker.id, &build, &folder, took, startup);
+        }
+        context.printer.event(&json!({"event": "done", "ok": true}));
+        Ok(())
+    }
+}
+
+/// The compiler's own text says it best.
+fn failed(context: &Context<'_>, error: &BuildError) -> Failure {
+    if let Some(rendered) = error.rendered() {
+        context.printer.block(rendered);
+    }
+    Failure::from_diagnostic(error)
+}
+
+/// Writes the modules where nothing of an older build is left.
+fn write(bundle: &Bundle, folder: &Utf8Path) -> std::io::Result<()> {
+    if folder.exists() {
+        fs_err::remove_dir_all(folder)?;
+    }
+    for module in &bundle.modules {
+        let path = folder.join(&module.name);
+        fs_err::create_dir_all(path.parent().unwrap_or(folder))?;
+        fs_err::write(path, &module.body)?;
+    }
+    Ok(())
+}
+
+fn show(
+    context: &Context<'_>,
+    worker: &str,
+    build: &Build,
+    folder: &Utf8Path,
+    took: Duration,
+    startup: Duration,
+) {
+    let bundle = &build.bundle;
+    let gzip: usize = bundle.modules.iter().map(|module| gzipped(&module.body)).sum();
+    let printer = context.printer;
+    printer.result(&format!("  {worker}  built in {:.1} s", took.as_secs_f64()));
+    for module in &bundle.modules {
+        printer.result(&format!(
+            "    {:<40} {:>10}  {:>10} gzipped",
+            module.name,
+            size(module.body.len()),
+            size(gzipped(&module.body))
+        ));
+    }
+    printer.result(&format!(
+        "    {:<40} {:>10}  {:>10} gzipped",
+        "total".bold(),
+        size(bundle.size()),
+        size(gzip)
+    ));
+    printer.result(&format!("    start-up {} ms", startup.as_millis()));
+    printer.result(&format!("    {folder}"));
+    printer.event(&json!({
+        "event": "bundle",
+        "worker": worker,
+        "folder": folder,
+        "hash": bundle.hash,
+        "bytes": bundle.size(),
+        "gzip_bytes": gzip,
+        "startup_ms": u64::try_from(startup.as_millis()).unwrap_or(u64::MAX),
+        "handlers": build.exports.handlers,
+        "durable_objects": build.exports.durable_objects.iter().map(|class| &class.name).collect::<Vec<_>>(),
+    }));
+}
+
+fn gzipped(bytes: &[u8]) -> usize {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    // Writing to memory does not fail.
+    let _ = encoder.write_all(bytes);
+    encoder.finish().map_or(bytes.len(), |packed| packed.len())
+}
+
+/// `812 B`, `43.1 kB`, `2.61 MB`
+fn size(bytes: usize) -> String {
+    #[allow(clippy::cast_precision_loss)] // for reading only
+    let bytes = bytes as f64;
+    if bytes < 1e3 {
+        format!("{bytes} B")
+    } else if bytes < 1e6 {
+        format!("{:.1} kB", bytes / 1e3)
+    } else {
+        format!("{:.2} MB", bytes / 1e6)
+    }
+}

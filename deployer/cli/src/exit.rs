@@ -1,0 +1,85 @@
+//! Failures and the exit codes that scripts rely on.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use crate::printer::Printer;
+
+/// Why the process ends with something other than 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Code {
+    /// The work failed.
+    Failed = 1,
+    /// The arguments or the manifest are wrong.
+    Usage = 2,
+    /// Ended by Ctrl-C or SIGTERM.
+    Interrupted = 130,
+}
+
+/// A failure on its way to the user: the text, what to do, and the exit code.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: Code,
+    /// What `error:` says; empty when everything was said already.
+    message: String,
+    help: Option<String>,
+}
+
+impl Failure {
+    pub(crate) fn failed(message: impl ToString) -> Self {
+        Self::new(Code::Failed, message)
+    }
+
+    pub(crate) fn usage(message: impl ToString) -> Self {
+        Self::new(Code::Usage, message)
+    }
+
+    /// The user saw why already; only the exit code remains.
+    pub(crate) fn silent(code: Code) -> Self {
+        Self::new(code, "")
+    }
+
+    fn new(code: Code, message: impl ToString) -> Self {
+        Self {
+            code,
+            message: message.to_string(),
+            help: None,
+        }
+    }
+
+    pub(crate) fn with_help(mut self, help: impl Into<Option<String>>) -> Self {
+        self.help = help.into();
+        self
+    }
+
+    /// Takes an expected error of a library, with the help it carries.
+    pub(crate) fn from_diagnostic(error: &(impl miette::Diagnostic + ?Sized)) -> Self {
+        let mut message = error.to_string();
+        let mut source = std::error::Error::source(error);
+        while let Some(cause) = source {
+            let text = cause.to_string();
+            // Wrapped errors often repeat their cause in their own text.
+            if !message.contains(&text) {
+                message = format!("{message}: {text}");
+            }
+            source = cause.source();
+        }
+        Self::failed(message).with_help(error.help().map(|help| help.to_string()))
+    }
+
+    /// Says what went wrong and gives the exit code.
+    pub(crate) fn report(&self, printer: &Printer) -> ExitCode {
+        if !self.message.is_empty() {
+            printer.error(&self.message, self.help.as_deref());
+        }
+        printer.event(&json!({
+            "event": "done",
+            "ok": false,
+            "code": self.code as u8,
+            "message": (!self.message.is_empty()).then_some(&self.message),
+            "help": &self.help,
+        }));
+        ExitCode::from(self.code as u8)
+    }
+}
