@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use http::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HOST, HeaderMap, HeaderName,
     HeaderValue, IF_NONE_MATCH, LOCATION, RANGE,
@@ -16,14 +16,12 @@ use crate::headers::{self, Headers};
 use crate::lookup::{Intent, Lookup};
 use crate::pattern::glob;
 use crate::redirects::{self, Redirect, Redirects};
+use crate::rules::Problem;
 use crate::scan::{Files, scan};
-use crate::{AssetsError, Complaint, Config, NotFoundHandling, RunWorkerFirst, path};
+use crate::{AssetsError, Complaint, Config, HtmlHandling, NotFoundHandling, RunWorkerFirst, path};
 
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const CF_CACHE_STATUS: HeaderName = HeaderName::from_static("cf-cache-status");
-
-/// The body of an answer.
-pub type Body = http_body_util::Full<Bytes>;
 
 /// The static files of one worker.
 #[derive(Debug)]
@@ -42,12 +40,21 @@ struct Folder {
 }
 
 impl Folder {
-    fn read(directory: &Utf8Path) -> Result<Self, AssetsError> {
-        let files = scan(directory)?;
-        let (redirects, mut complaints) =
-            Redirects::parse(&text_of(&directory.join(redirects::FILE))?);
-        let (headers, more) = Headers::parse(&text_of(&directory.join(headers::FILE))?);
-        complaints.extend(more);
+    fn read(directory: &Utf8Path, html: HtmlHandling) -> Result<Self, AssetsError> {
+        let (files, mut complaints) = scan(directory)?;
+        let mut complain = |file: Utf8PathBuf, problems: Vec<Problem>| {
+            complaints.extend(problems.into_iter().map(|(line, problem)| Complaint {
+                file: file.clone(),
+                line: Some(line),
+                problem,
+            }));
+        };
+        let file = directory.join(redirects::FILE);
+        let (redirects, problems) = Redirects::parse(&text_of(&file)?, html);
+        complain(file, problems);
+        let file = directory.join(headers::FILE);
+        let (headers, problems) = Headers::parse(&text_of(&file)?);
+        complain(file, problems);
         Ok(Self {
             files,
             redirects,
@@ -68,7 +75,7 @@ fn text_of(path: &Utf8Path) -> io::Result<String> {
 
 /// What the files have to say to a request.
 enum Decision {
-    Answer(Response<Body>),
+    Answer(Response<Bytes>),
     Serve {
         file: String,
         status: StatusCode,
@@ -80,7 +87,7 @@ enum Decision {
 impl Assets {
     /// Reads which files there are, and the rules about them.
     pub fn load(config: Config) -> Result<Self, AssetsError> {
-        let folder = Folder::read(&config.directory)?;
+        let folder = Folder::read(&config.directory, config.html_handling)?;
         Ok(Self {
             config,
             folder: RwLock::new(Arc::new(folder)),
@@ -89,7 +96,7 @@ impl Assets {
 
     /// Reads the folder again. Answers the URL paths of what changed, sorted.
     pub fn rescan(&self) -> Result<Vec<String>, AssetsError> {
-        let new = Folder::read(&self.config.directory)?;
+        let new = Folder::read(&self.config.directory, self.config.html_handling)?;
         let old = self.folder();
         let mut changed: Vec<String> = old
             .files
@@ -114,13 +121,14 @@ impl Assets {
         Ok(changed)
     }
 
-    /// The lines of `_headers` and `_redirects` that are ignored.
+    /// What is ignored: lines of `_headers` and `_redirects`, and links that lead astray. As of
+    /// the last reading.
     pub fn complaints(&self) -> Vec<Complaint> {
         self.folder().complaints.clone()
     }
 
     /// Answers a request that came from outside, unless it is the worker's: `None`.
-    pub async fn respond(&self, request: &Parts) -> Option<Response<Body>> {
+    pub async fn respond(&self, request: &Parts) -> Option<Response<Bytes>> {
         let path = path::normalize(request.uri.path());
         let has_worker = self.config.has_worker;
         let is_routed = match &self.config.run_worker_first {
@@ -155,7 +163,7 @@ impl Assets {
     }
 
     /// Answers a request of the worker itself, by the ASSETS binding.
-    pub async fn fetch(&self, request: &Parts) -> Response<Body> {
+    pub async fn fetch(&self, request: &Parts) -> Response<Bytes> {
         let path = path::normalize(request.uri.path());
         let folder = self.folder();
         let decision = self.decide(&folder, request, &path, self.config.not_found_handling);
@@ -216,49 +224,57 @@ async fn finish(
     request: &Parts,
     path: &str,
     decision: Decision,
-) -> Response<Body> {
+) -> Response<Bytes> {
     let mut response = match decision {
         Decision::Answer(response) => response,
         Decision::Serve { file, status } => serve(folder, request, &file, status).await,
         Decision::None => empty(StatusCode::NOT_FOUND),
     };
     let host = host_of(request);
-    let host = host.split(':').next().unwrap_or(host);
-    folder.headers.apply(host, path, response.headers_mut());
+    // Rules are about names; ports are left out. An IPv6 address keeps its brackets.
+    let end = host.rfind(':').filter(|end| !host[*end..].contains(']'));
+    let host = host[..end.unwrap_or(host.len())].to_ascii_lowercase();
+    folder.headers.apply(&host, path, response.headers_mut());
     response
 }
 
-async fn serve(folder: &Folder, request: &Parts, file: &str, status: StatusCode) -> Response<Body> {
+async fn serve(
+    folder: &Folder,
+    request: &Parts,
+    file: &str,
+    status: StatusCode,
+) -> Response<Bytes> {
     let Some(file) = folder.files.get(file) else {
         return empty(StatusCode::NOT_FOUND);
     };
     // Deleted since the folder was read.
-    let Ok(content) = file.content().await else {
+    let Ok(read) = file.read().await else {
         return empty(StatusCode::NOT_FOUND);
     };
     let is_known = request
         .headers
         .get(IF_NONE_MATCH)
-        .is_some_and(|known| same_etag(known, &content.etag));
+        .is_some_and(|known| same_etag(known, &read.etag));
     let is_head = request.method == Method::HEAD;
-    let length = content.bytes.len();
     let mut response = if is_known {
         empty(StatusCode::NOT_MODIFIED)
     } else if is_head {
         empty(status)
+    } else if let Ok(bytes) = file.bytes(&read).await {
+        Response::new(bytes)
     } else {
-        Response::new(Body::new(content.bytes))
+        return empty(StatusCode::NOT_FOUND);
     };
     if !is_known {
         *response.status_mut() = status;
     }
     let headers = response.headers_mut();
-    headers.insert(ETAG, content.etag);
+    headers.insert(ETAG, read.etag.clone());
     if let Some(kind) = file.content_type() {
         headers.insert(CONTENT_TYPE, kind.clone());
     }
     if is_head && !is_known {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(read.length()));
     }
     if !request.headers.contains_key(AUTHORIZATION) && !request.headers.contains_key(RANGE) {
         headers.insert(
@@ -275,21 +291,23 @@ fn same_etag(known: &HeaderValue, etag: &HeaderValue) -> bool {
     known.strip_prefix(b"W/").unwrap_or(known) == etag.as_bytes()
 }
 
-fn empty(status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(Body::default());
+fn empty(status: StatusCode) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
     *response.status_mut() = status;
     response
 }
 
 /// The page has another path.
-fn moved(request: &Parts, path: &str) -> Response<Body> {
-    let query = request.uri.query().map(|query| format!("?{query}"));
-    let location = format!("{path}{}", query.unwrap_or_default());
+fn moved(request: &Parts, path: &str) -> Response<Bytes> {
+    let location = match request.uri.query() {
+        Some(query) if !query.is_empty() => format!("{path}?{query}"),
+        _ => path.to_owned(),
+    };
     located(StatusCode::TEMPORARY_REDIRECT, location)
 }
 
 /// A rule leads elsewhere; the query comes along, unless the rule has one.
-fn redirected(request: &Parts, redirect: &Redirect) -> Response<Body> {
+fn redirected(request: &Parts, redirect: &Redirect) -> Response<Bytes> {
     let to = redirect.to.as_str();
     let here = format!("https://{}/", host_of(request));
     let to = match to.strip_prefix(&here) {
@@ -298,13 +316,13 @@ fn redirected(request: &Parts, redirect: &Redirect) -> Response<Body> {
     };
     let (base, fragment) = to.split_at(to.find('#').unwrap_or(to.len()));
     let query = match request.uri.query() {
-        Some(query) if !base.contains('?') => format!("?{query}"),
+        Some(query) if !query.is_empty() && !base.contains('?') => format!("?{query}"),
         _ => String::new(),
     };
     located(redirect.status, format!("{base}{query}{fragment}"))
 }
 
-fn located(status: StatusCode, location: String) -> Response<Body> {
+fn located(status: StatusCode, location: String) -> Response<Bytes> {
     let mut response = empty(status);
     match HeaderValue::try_from(location) {
         Ok(location) => {

@@ -32,6 +32,15 @@ pub enum AssetsError {
         /// Its size in bytes.
         size: u64,
     },
+    /// More files than Cloudflare takes with one version of a worker.
+    #[error("{directory} holds more than {most} static files, which is all that Cloudflare takes")]
+    #[diagnostic(help("list what is not to be served in .assetsignore, or keep files in R2"))]
+    TooMany {
+        /// The folder of the files.
+        directory: Utf8PathBuf,
+        /// How many there may be.
+        most: usize,
+    },
     /// A folder in it cannot be walked, or `.assetsignore` has a pattern that means nothing.
     #[error("cannot read the static files: {0}")]
     #[diagnostic(help("folders must be readable; .assetsignore has the syntax of .gitignore"))]

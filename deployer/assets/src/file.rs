@@ -11,11 +11,11 @@ use http::HeaderValue;
 use sha2::{Digest as _, Sha256};
 
 /// Files larger than this are read each time, instead of being kept in memory.
-const KEPT: usize = 4 * 1024 * 1024;
+const KEPT: usize = 256 * 1024;
 
 /// When a file was last written, as far as one can tell without reading it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Stamp {
+struct Stamp {
     size: u64,
     modified: Option<SystemTime>,
 }
@@ -35,25 +35,27 @@ pub(crate) struct File {
     /// Where it is, links followed.
     path: Utf8PathBuf,
     /// When the folder was read.
-    pub(crate) stamp: Stamp,
+    stamp: Stamp,
     content_type: Option<HeaderValue>,
     /// What was read of it last.
     last: Mutex<Option<Arc<Read>>>,
 }
 
+/// What a file said when it was read.
 #[derive(Debug)]
-struct Read {
+pub(crate) struct Read {
     stamp: Stamp,
-    etag: HeaderValue,
+    /// Quoted.
+    pub(crate) etag: HeaderValue,
+    /// `None` when there are too many of them to be kept.
     bytes: Option<Bytes>,
 }
 
-/// What a file says.
-#[derive(Debug, Clone)]
-pub(crate) struct Content {
-    pub(crate) bytes: Bytes,
-    /// Quoted.
-    pub(crate) etag: HeaderValue,
+impl Read {
+    /// In bytes.
+    pub(crate) fn length(&self) -> u64 {
+        self.stamp.size
+    }
 }
 
 impl File {
@@ -70,26 +72,29 @@ impl File {
         self.content_type.as_ref()
     }
 
-    pub(crate) async fn content(&self) -> io::Result<Content> {
+    /// What the file says now; it is read only if it was written since the last time.
+    pub(crate) async fn read(&self) -> io::Result<Arc<Read>> {
         // A call of two microseconds; handing it to another thread would take longer.
         let stamp = Stamp::from(&fs_err::metadata(&self.path)?);
         let last = self.last().clone();
-        if let Some(last) = last.filter(|last| last.stamp == stamp)
-            && let Some(bytes) = &last.bytes
-        {
-            return Ok(Content {
-                bytes: bytes.clone(),
-                etag: last.etag.clone(),
-            });
+        if let Some(last) = last.filter(|last| last.stamp == stamp) {
+            return Ok(last);
         }
-        let bytes = Bytes::from(fs_err::tokio::read(&self.path).await?);
-        let etag = etag(&bytes);
-        *self.last() = Some(Arc::new(Read {
-            stamp,
-            etag: etag.clone(),
-            bytes: Some(bytes.clone()).filter(|bytes| bytes.len() <= KEPT),
-        }));
-        Ok(Content { bytes, etag })
+        let path = self.path.clone();
+        let read = tokio::task::spawn_blocking(move || read(&path))
+            .await
+            .map_err(io::Error::other)??;
+        let read = Arc::new(read);
+        *self.last() = Some(Arc::clone(&read));
+        Ok(read)
+    }
+
+    /// The bytes of what was read.
+    pub(crate) async fn bytes(&self, read: &Read) -> io::Result<Bytes> {
+        match &read.bytes {
+            Some(bytes) => Ok(bytes.clone()),
+            None => Ok(fs_err::tokio::read(&self.path).await?.into()),
+        }
     }
 
     /// Whether it says something else than `before`, its state when the folder was read last.
@@ -102,7 +107,7 @@ impl File {
         let Some(last) = before.last().clone() else {
             return true;
         };
-        fs_err::read(&self.path).map_or(true, |bytes| etag(&bytes) != last.etag)
+        read(&self.path).map_or(true, |read| read.etag != last.etag)
     }
 
     /// Keeps what was read of `before`.
@@ -116,6 +121,20 @@ impl File {
     fn last(&self) -> MutexGuard<'_, Option<Arc<Read>>> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Reads a file. One that is being written has the stamp of before, so that it is read again.
+fn read(path: &Utf8Path) -> io::Result<Read> {
+    let stamp = Stamp::from(&fs_err::metadata(path)?);
+    let bytes = Bytes::from(fs_err::read(path)?);
+    Ok(Read {
+        stamp: Stamp {
+            size: bytes.len() as u64,
+            ..stamp
+        },
+        etag: etag(&bytes),
+        bytes: Some(bytes).filter(|bytes| bytes.len() <= KEPT),
+    })
 }
 
 fn etag(bytes: &[u8]) -> HeaderValue {

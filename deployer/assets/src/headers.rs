@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::pattern::{Pattern, fill};
-use crate::rules::{Complaint, LONGEST_LINE, lines, url};
+use crate::rules::{Problem, lines, place};
 
 pub(crate) const FILE: &str = "_headers";
 
@@ -17,7 +17,7 @@ pub(crate) struct Headers {
     rules: Vec<Rule>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Rule {
     pattern: Pattern,
     set: Vec<(HeaderName, String)>,
@@ -30,52 +30,61 @@ impl Rule {
     }
 }
 
+/// What the lines of a file belong to.
+enum Under {
+    /// No path came yet.
+    Nothing,
+    /// The path of this line, which is no path: its headers are ignored with it.
+    Refused,
+    /// The last of the rules.
+    Rule,
+}
+
 impl Headers {
-    pub(crate) fn parse(text: &str) -> (Self, Vec<Complaint>) {
-        let mut headers = Self::default();
-        let mut complaints = Vec::new();
-        // The rule that lines belong to; its line, for the case that it stays empty.
-        let mut open: Option<(usize, Rule)> = None;
+    pub(crate) fn parse(text: &str) -> (Self, Vec<Problem>) {
+        let mut rules: Vec<(usize, String, Rule)> = Vec::new();
+        let mut problems = Vec::new();
+        let mut under = Under::Nothing;
         for (line, text) in lines(text) {
-            let outcome = if text.len() > LONGEST_LINE {
-                Err(format!("it is longer than {LONGEST_LINE} bytes"))
-            } else if text.starts_with('/') || text.contains("://") && !text.contains(' ') {
-                complaints.extend(headers.close(open.take()));
-                headers.open(text).map(|rule| open = Some((line, rule)))
-            } else {
-                match &mut open {
-                    Some((_, rule)) => add(rule, text),
-                    None => Err("a path must come before it".to_owned()),
+            let outcome = match (text, &under) {
+                (Err(problem), _) => Err(problem),
+                (Ok(text), _) if is_place(text) => {
+                    if rules.len() == MOST_RULES {
+                        let problem =
+                            format!("there are {MOST_RULES} rules already; so is all below it");
+                        problems.push((line, problem));
+                        break;
+                    }
+                    let rule = open(text).map(|(path, rule)| rules.push((line, path, rule)));
+                    under = rule.as_ref().map_or(Under::Refused, |()| Under::Rule);
+                    rule
                 }
+                (Ok(_), Under::Refused) => Ok(()),
+                (Ok(_), Under::Nothing) => Err("a path must come before it".to_owned()),
+                (Ok(text), Under::Rule) => match rules.last_mut() {
+                    Some((_, _, rule)) => add(rule, text),
+                    None => Ok(()),
+                },
             };
             if let Err(problem) = outcome {
-                complaints.push(complaint(line, problem));
+                problems.push((line, problem));
             }
         }
-        complaints.extend(headers.close(open));
-        (headers, complaints)
-    }
-
-    fn open(&self, text: &str) -> Result<Rule, String> {
-        if self.rules.len() == MOST_RULES {
-            return Err(format!("there are more than {MOST_RULES} rules"));
+        let mut headers = Self::default();
+        for (index, (line, path, rule)) in rules.iter().enumerate() {
+            let again = rules[index + 1..]
+                .iter()
+                .find(|(_, other, _)| other == path);
+            if rule.is_empty() {
+                problems.push((*line, "no headers follow".to_owned()));
+            } else if let Some((later, ..)) = again {
+                problems.push((*line, format!("line {later} has the same path")));
+            } else {
+                headers.rules.push(rule.clone());
+            }
         }
-        let pattern = Pattern::parse(&url(text, false)?)
-            .ok_or("the star, and each name, can be there once only")?;
-        Ok(Rule {
-            pattern,
-            set: Vec::new(),
-            unset: Vec::new(),
-        })
-    }
-
-    fn close(&mut self, rule: Option<(usize, Rule)>) -> Option<Complaint> {
-        let (line, rule) = rule?;
-        if rule.is_empty() {
-            return Some(complaint(line, "no headers follow".to_owned()));
-        }
-        self.rules.push(rule);
-        None
+        problems.sort_by_key(|(line, _)| *line);
+        (headers, problems)
     }
 
     /// Applies all rules that fit, one after the other.
@@ -112,10 +121,26 @@ impl Headers {
     }
 }
 
+/// Whether a line begins a rule; a header's name has no such beginning.
+fn is_place(line: &str) -> bool {
+    let word = line.split_whitespace().next().unwrap_or_default();
+    line.starts_with('/') || word.find("://").is_some_and(|at| at > 0)
+}
+
+fn open(line: &str) -> Result<(String, Rule), String> {
+    let path = place(line)?;
+    let rule = Rule {
+        pattern: Pattern::parse(&path)?,
+        set: Vec::new(),
+        unset: Vec::new(),
+    };
+    Ok((path, rule))
+}
+
 fn add(rule: &mut Rule, line: &str) -> Result<(), String> {
     let Some((name, value)) = line.split_once(':') else {
         let name = line
-            .strip_prefix('!')
+            .strip_prefix("! ")
             .ok_or("it must be `Name: value`, or `! Name` to take a header away")?;
         rule.unset.push(header_name(name)?);
         return Ok(());
@@ -140,21 +165,13 @@ fn header_name(name: &str) -> Result<HeaderName, String> {
     HeaderName::try_from(name).map_err(|_| format!("{name:?} is no name of a header"))
 }
 
-fn complaint(line: usize, problem: String) -> Complaint {
-    Complaint {
-        file: FILE,
-        line,
-        problem,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn applied(rules: &str, host: &str, path: &str) -> Vec<String> {
-        let (rules, complaints) = Headers::parse(rules);
-        assert_eq!(complaints, []);
+        let (rules, problems) = Headers::parse(rules);
+        assert_eq!(problems, []);
         let mut headers = HeaderMap::new();
         headers.insert("etag", HeaderValue::from_static("x"));
         rules.apply(host, path, &mut headers);
@@ -214,11 +231,58 @@ mod tests {
         );
     }
 
+    fn ignored(rules: &str) -> Vec<usize> {
+        let (_, problems) = Headers::parse(rules);
+        problems.into_iter().map(|(line, _)| line).collect()
+    }
+
     #[test]
     fn lines_that_mean_nothing_are_named() {
-        let (_, complaints) =
-            Headers::parse("X-Early: 1\n/empty\n/a\n  nonsense\n  X-None:\n  a b: c\n  X: y\n");
-        let lines: Vec<_> = complaints.iter().map(|complaint| complaint.line).collect();
-        assert_eq!(lines, [1, 2, 4, 5, 6]);
+        let rules = "X-Early: 1\n/empty\n/a\n  nonsense\n  X-None:\n  a b: c\n  !X\n  X: y\n";
+        assert_eq!(ignored(rules), [1, 2, 4, 5, 6, 7]);
+    }
+
+    #[test]
+    fn headers_of_a_path_that_is_none_are_ignored_with_it() {
+        let rules = "\
+/*/*
+  X-One: 1
+http://a.example/
+  X-Two: 2
+https://a.example:8080/*
+  X-Three: 3
+X-Link:https://a.example
+  X-Four: 4
+/a
+  X-Five: 5
+";
+        assert_eq!(ignored(rules), [1, 3, 5, 7]);
+        assert_eq!(
+            Headers::parse(rules).0,
+            Headers::parse("/a\n  X-Five: 5\n").0
+        );
+    }
+
+    #[test]
+    fn of_two_rules_for_a_path_the_later_one_counts() {
+        let rules = "/a\n  X: 1\n/b\n  X: 2\n/a?query\n  Y: 3\n";
+        let (parsed, problems) = Headers::parse(rules);
+        assert_eq!(problems, [(1, "line 5 has the same path".to_owned())]);
+        assert_eq!(parsed, Headers::parse("/b\n  X: 2\n/a\n  Y: 3\n").0);
+    }
+
+    #[test]
+    fn there_is_an_end_to_rules() {
+        use std::fmt::Write as _;
+        let mut text = String::new();
+        for number in 0..MOST_RULES + 2 {
+            writeln!(text, "/{number}\n  X: {number}").unwrap();
+        }
+        let (headers, problems) = Headers::parse(&text);
+        assert_eq!(headers.rules.len(), MOST_RULES);
+        let [(line, _)] = problems[..] else {
+            panic!("{problems:?}");
+        };
+        assert_eq!(line, 2 * MOST_RULES + 1);
     }
 }

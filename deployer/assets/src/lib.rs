@@ -17,7 +17,7 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
-pub use assets::{Assets, Body};
+pub use assets::Assets;
 pub use config::{Config, HtmlHandling, NotFoundHandling, RunWorkerFirst};
 pub use error::AssetsError;
 pub use rules::Complaint;

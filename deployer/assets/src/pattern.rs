@@ -23,11 +23,23 @@ enum Part {
     },
 }
 
+impl Part {
+    /// What it stands for in the target; no two parts of a pattern have the same.
+    fn name(&self) -> Option<&str> {
+        match self {
+            Self::Literal(_) => None,
+            Self::Splat => Some(SPLAT),
+            Self::Name { name, .. } => Some(name),
+        }
+    }
+}
+
 const SCHEME: &str = "https://";
+const SPLAT: &str = "splat";
 
 impl Pattern {
-    /// `None`: a name, or the star, comes twice.
-    pub(crate) fn parse(pattern: &str) -> Option<Self> {
+    /// The star, and each name, can be there once; the star counts as the name `splat`.
+    pub(crate) fn parse(pattern: &str) -> Result<Self, String> {
         let has_host = pattern.starts_with(SCHEME);
         let host_end = if has_host {
             let host = &pattern[SCHEME.len()..];
@@ -60,12 +72,13 @@ impl Pattern {
                     in_host: at < host_end,
                 }
             };
-            let is_same = |other: &Part| match (other, &part) {
-                (Part::Name { name, .. }, Part::Name { name: new, .. }) => name == new,
-                (other, part) => other == part,
-            };
-            if parts.iter().any(is_same) {
-                return None;
+            if parts.iter().any(|other: &Part| other.name() == part.name()) {
+                return Err(match part.name() {
+                    Some(SPLAT) | None => {
+                        "the star (which is also :splat) can be there once".to_owned()
+                    }
+                    Some(name) => format!(":{name} can be there once"),
+                });
             }
             parts.push(part);
             at = after + name.len();
@@ -73,7 +86,7 @@ impl Pattern {
         if !literal.is_empty() {
             parts.push(Part::Literal(literal));
         }
-        Some(Self { parts, has_host })
+        Ok(Self { parts, has_host })
     }
 
     /// Whether there is nothing but text in it.
@@ -111,7 +124,7 @@ fn matches<'a>(parts: &'a [Part], text: &'a str, captures: &mut Captures<'a>) ->
                 .strip_prefix(literal.as_str())
                 .is_some_and(|text| matches(rest, text, captures));
         }
-        Part::Splat => ("splat", 0, text.len()),
+        Part::Splat => (SPLAT, 0, text.len()),
         Part::Name { name, in_host } => {
             let end = text.find(|c| c == '/' || (*in_host && c == '.'));
             (name.as_str(), 1, end.unwrap_or(text.len()))
@@ -210,8 +223,13 @@ mod tests {
 
     #[test]
     fn what_comes_twice_is_refused() {
-        assert_eq!(Pattern::parse("/*/*"), None);
-        assert_eq!(Pattern::parse("/:a/:a"), None);
+        for twice in ["/*/*", "/:a/:a", "/:splat/*"] {
+            assert!(Pattern::parse(twice).is_err(), "{twice}");
+        }
+        assert_eq!(
+            Pattern::parse("/:a/b/:a").unwrap_err(),
+            ":a can be there once"
+        );
         assert!(Pattern::parse("/a:1/b").unwrap().is_literal());
     }
 

@@ -4,14 +4,15 @@ use std::collections::{HashMap, HashSet};
 
 use http::StatusCode;
 
+use crate::HtmlHandling;
 use crate::path::collapse_slashes;
 use crate::pattern::{Pattern, fill};
-use crate::rules::{Complaint, LONGEST_LINE, lines, url};
+use crate::rules::{Problem, lines, path_only, target};
 
 pub(crate) const FILE: &str = "_redirects";
 
-const MOST_STATIC: usize = 2000;
-const MOST_DYNAMIC: usize = 100;
+const MOST_FIXED: usize = 2000;
+const MOST_PATTERNS: usize = 100;
 
 /// Where a request is to go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,50 +32,45 @@ pub(crate) struct Redirects {
 }
 
 impl Redirects {
-    pub(crate) fn parse(text: &str) -> (Self, Vec<Complaint>) {
+    /// `html` decides which rules would lead back to themselves.
+    pub(crate) fn parse(text: &str, html: HtmlHandling) -> (Self, Vec<Problem>) {
         let mut redirects = Self::default();
-        let mut complaints = Vec::new();
+        let mut problems = Vec::new();
         let mut seen = HashSet::new();
         for (line, text) in lines(text) {
-            let outcome = parse_line(text).and_then(|(from, redirect)| {
-                if seen.contains(&from) {
+            let rule = text.and_then(|text| parse_line(text, html));
+            let outcome = rule.and_then(|(from, redirect)| {
+                if !seen.insert(from.clone()) {
                     return Err(format!("{from} has a rule already"));
                 }
-                redirects.add(from.clone(), redirect)?;
-                seen.insert(from);
+                let pattern = Pattern::parse(&from)?;
+                // Rules after the first pattern are tried in turn, so that the first one wins.
+                if pattern.is_literal() && redirects.patterns.is_empty() {
+                    if redirects.fixed.len() == MOST_FIXED {
+                        return Err(format!(
+                            "there are {MOST_FIXED} rules without patterns already"
+                        ));
+                    }
+                    redirects.fixed.insert(from, redirect);
+                } else {
+                    redirects.patterns.push((pattern, redirect));
+                }
                 Ok(())
             });
             if let Err(problem) = outcome {
-                complaints.push(Complaint {
-                    file: FILE,
-                    line,
-                    problem,
-                });
+                problems.push((line, problem));
+            }
+            if redirects.patterns.len() > MOST_PATTERNS {
+                redirects.patterns.truncate(MOST_PATTERNS);
+                let problem = format!(
+                    "there are {MOST_PATTERNS} rules already in and after the first one with a pattern; \
+                     so are all lines below it"
+                );
+                problems.push((line, problem));
+                break;
             }
         }
-        (redirects, complaints)
-    }
-
-    fn add(&mut self, from: String, redirect: Redirect) -> Result<(), String> {
-        let pattern = Pattern::parse(&from)
-            .ok_or_else(|| "the star, and each name, can be there once only".to_owned())?;
-        // Rules after the first pattern are tried in turn, so that the first one wins.
-        if pattern.is_literal() && self.patterns.is_empty() {
-            if self.fixed.len() == MOST_STATIC {
-                return Err(format!(
-                    "there are more than {MOST_STATIC} rules without patterns"
-                ));
-            }
-            self.fixed.insert(from, redirect);
-        } else {
-            if self.patterns.len() == MOST_DYNAMIC {
-                return Err(format!(
-                    "there are more than {MOST_DYNAMIC} rules with patterns"
-                ));
-            }
-            self.patterns.push((pattern, redirect));
-        }
-        Ok(())
+        (redirects, problems)
     }
 
     /// Where `path` leads, if it leads elsewhere.
@@ -97,20 +93,18 @@ impl Redirects {
     }
 }
 
-fn parse_line(line: &str) -> Result<(String, Redirect), String> {
-    if line.len() > LONGEST_LINE {
-        return Err(format!("it is longer than {LONGEST_LINE} bytes"));
-    }
-    let words: Vec<_> = line.split_whitespace().collect();
+fn parse_line(line: &str, html: HtmlHandling) -> Result<(String, Redirect), String> {
+    let words: Vec<_> = line
+        .split_whitespace()
+        .take_while(|word| !word.starts_with('#'))
+        .collect();
     let (from, to, status) = match words[..] {
         [from, to] => (from, to, "302"),
         [from, to, status] => (from, to, status),
         _ => return Err("it must be `FROM TO [STATUS]`".to_owned()),
     };
-    let from = url(from, true)?;
-    // The query is none of the rule's business.
-    let from = from.split(['?', '#']).next().unwrap_or(&from).to_owned();
-    let to = url(to, false)?;
+    let from = path_only(from)?;
+    let to = target(to)?;
     let status = match status {
         "200" => StatusCode::OK,
         "301" => StatusCode::MOVED_PERMANENTLY,
@@ -128,9 +122,10 @@ fn parse_line(line: &str) -> Result<(String, Redirect), String> {
     if status == StatusCode::OK && has_host {
         return Err("with status 200 it must lead to a path, not to another host".to_owned());
     }
-    let takes_all = from.ends_with('/') || from.ends_with("/*");
+    let takes_all = from.ends_with("/*");
+    let takes_folder = from.ends_with('/') && html != HtmlHandling::None;
     let to_index = to.ends_with("/index") || to.ends_with("/index.html");
-    if takes_all && to_index && !has_host {
+    if (takes_all || takes_folder) && to_index && !has_host {
         return Err("it would lead to itself: pages are served without index.html".to_owned());
     }
     Ok((from, Redirect { status, to }))
@@ -141,8 +136,8 @@ mod tests {
     use super::*;
 
     fn found(rules: &str, path: &str) -> Option<(u16, String)> {
-        let (redirects, complaints) = Redirects::parse(rules);
-        assert_eq!(complaints, []);
+        let (redirects, problems) = Redirects::parse(rules, HtmlHandling::default());
+        assert_eq!(problems, []);
         let redirect = redirects.find(path)?;
         Some((redirect.status.as_u16(), redirect.to))
     }
@@ -176,12 +171,26 @@ mod tests {
     fn lines_that_mean_nothing_are_named() {
         let text = "/a\n/a /b 404\n/x /y\n/x /z\nhttps://a.example/ /b\n/* /index.html 200\n\
                     /p https://b.example/ 200\n/*/* /q\n/h http://c.example/\n";
-        let (_, complaints) = Redirects::parse(text);
-        let lines: Vec<_> = complaints.iter().map(|complaint| complaint.line).collect();
+        let (_, problems) = Redirects::parse(text, HtmlHandling::default());
+        let lines: Vec<_> = problems.iter().map(|(line, _)| *line).collect();
         assert_eq!(lines, [1, 2, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(problems[2].1, "/x has a rule already");
+    }
+
+    #[test]
+    fn a_folder_may_lead_to_its_index_where_pages_keep_their_names() {
+        let rules = "/a/ /a/index.html\n";
+        let (_, problems) = Redirects::parse(rules, HtmlHandling::None);
+        assert_eq!(problems, []);
+        let (_, problems) = Redirects::parse(rules, HtmlHandling::DropTrailingSlash);
+        assert_eq!(problems.len(), 1);
+    }
+
+    #[test]
+    fn remarks_may_end_a_line() {
         assert_eq!(
-            complaints[2].to_string(),
-            "_redirects:4 is ignored: /x has a rule already"
+            found("/a /b#top 301 # moved in May\n", "/a"),
+            Some((301, "/b#top".to_owned()))
         );
     }
 
@@ -189,11 +198,17 @@ mod tests {
     fn there_is_an_end_to_rules() {
         use std::fmt::Write as _;
         let mut text = String::new();
-        for number in 0..=MOST_DYNAMIC {
+        for number in 0..MOST_FIXED + 2 {
+            writeln!(text, "/{number} /x").unwrap();
+        }
+        for number in 0..MOST_PATTERNS + 2 {
             writeln!(text, "/{number}/* /x").unwrap();
         }
-        let (redirects, complaints) = Redirects::parse(&text);
-        assert_eq!(redirects.patterns.len(), MOST_DYNAMIC);
-        assert_eq!(complaints.len(), 1);
+        let (redirects, problems) = Redirects::parse(&text, HtmlHandling::default());
+        assert_eq!(redirects.fixed.len(), MOST_FIXED);
+        assert_eq!(redirects.patterns.len(), MOST_PATTERNS);
+        let lines: Vec<_> = problems.iter().map(|(line, _)| *line).collect();
+        let most = MOST_FIXED + 2 + MOST_PATTERNS;
+        assert_eq!(lines, [MOST_FIXED + 1, MOST_FIXED + 2, most + 1]);
     }
 }

@@ -1,15 +1,16 @@
 //! Which files a folder offers.
 
 use std::collections::BTreeMap;
+use std::fs::Metadata;
 use std::io;
 use std::sync::Arc;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use ignore::WalkBuilder;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 use crate::file::File;
-use crate::{AssetsError, headers, redirects};
+use crate::{AssetsError, Complaint, headers, redirects};
 
 /// Names what is not to be served, in the syntax of `.gitignore`.
 const IGNORE_FILE: &str = ".assetsignore";
@@ -17,12 +18,18 @@ const IGNORE_FILE: &str = ".assetsignore";
 /// Rules, not files.
 const RULES: [&str; 3] = [IGNORE_FILE, headers::FILE, redirects::FILE];
 
+/// What Pages runs instead of serving it: code that nobody wants to publish.
+const PAGES_WORKER: &str = "_worker.js";
+
 const LARGEST: u64 = 25 * 1024 * 1024;
+
+const MOST: usize = 100_000;
 
 /// The files by URL path: decoded, with a leading slash.
 pub(crate) type Files = BTreeMap<String, Arc<File>>;
 
-pub(crate) fn scan(directory: &Utf8Path) -> Result<Files, AssetsError> {
+/// Finds the files of `directory`, and names those that are left out for a reason.
+pub(crate) fn scan(directory: &Utf8Path) -> Result<(Files, Vec<Complaint>), AssetsError> {
     if !directory.is_dir() {
         return Err(AssetsError::NoDirectory {
             directory: directory.to_owned(),
@@ -31,6 +38,7 @@ pub(crate) fn scan(directory: &Utf8Path) -> Result<Files, AssetsError> {
     let root = directory.canonicalize_utf8()?;
     let ignored = ignored(directory)?;
     let mut files = Files::new();
+    let mut complaints = Vec::new();
     let walk = WalkBuilder::new(directory)
         .standard_filters(false)
         .filter_entry(move |entry| {
@@ -56,25 +64,60 @@ pub(crate) fn scan(directory: &Utf8Path) -> Result<Files, AssetsError> {
         if RULES.contains(&relative.as_str()) {
             continue;
         }
-        // A link may point to a file of the folder, never out of it; one to nowhere is no file.
-        let Ok(real) = path.canonicalize_utf8() else {
-            continue;
-        };
-        let Ok(metadata) = fs_err::metadata(&real) else {
-            continue;
-        };
-        if !real.starts_with(&root) || !metadata.is_file() {
-            continue;
-        }
-        if metadata.len() > LARGEST {
-            return Err(AssetsError::TooLarge {
+        match entered(path, relative, &root) {
+            Err(problem) => complaints.push(Complaint {
                 file: path.to_owned(),
-                size: metadata.len(),
-            });
+                line: None,
+                problem: problem.to_owned(),
+            }),
+            Ok(None) => {}
+            Ok(Some((_, metadata))) if metadata.len() > LARGEST => {
+                return Err(AssetsError::TooLarge {
+                    file: path.to_owned(),
+                    size: metadata.len(),
+                });
+            }
+            Ok(Some((real, metadata))) => {
+                files.insert(format!("/{relative}"), Arc::new(File::new(real, &metadata)));
+            }
         }
-        files.insert(format!("/{relative}"), Arc::new(File::new(real, &metadata)));
     }
-    Ok(files)
+    if files.len() > MOST {
+        return Err(AssetsError::TooMany {
+            directory: directory.to_owned(),
+            most: MOST,
+        });
+    }
+    complaints.sort_by(|one, other| one.file.cmp(&other.file));
+    Ok((files, complaints))
+}
+
+/// The file that `path` stands for, links followed. `None`: it is gone, or is no file at all.
+fn entered(
+    path: &Utf8Path,
+    relative: &Utf8Path,
+    root: &Utf8Path,
+) -> Result<Option<(Utf8PathBuf, Metadata)>, &'static str> {
+    if relative.starts_with(PAGES_WORKER) {
+        return Err("it is the code of a Pages project; delete it, or list it in .assetsignore");
+    }
+    let Ok(real) = path.canonicalize_utf8() else {
+        return if path.is_symlink() {
+            Err("it is a link to nothing")
+        } else {
+            Ok(None)
+        };
+    };
+    let Ok(metadata) = fs_err::metadata(&real) else {
+        return Ok(None);
+    };
+    if !real.starts_with(root) {
+        return Err("it is a link that leads out of the folder of static files");
+    }
+    if metadata.is_dir() {
+        return Err("it is a link to a folder");
+    }
+    Ok(metadata.is_file().then_some((real, metadata)))
 }
 
 fn ignored(directory: &Utf8Path) -> Result<Gitignore, AssetsError> {

@@ -73,7 +73,7 @@ impl AssetHost for Desk {
         Box::pin(async move {
             let (parts, _) = request.into_parts();
             match assets {
-                Some(assets) => tiny_assets::collect(assets.fetch(&parts).await).await,
+                Some(assets) => assets.fetch(&parts).await,
                 None => {
                     let mut response = http::Response::new(Bytes::new());
                     *response.status_mut() = http::StatusCode::NOT_FOUND;

@@ -67,10 +67,9 @@ pub(crate) async fn forward(
         if let Some(assets) = &visit.upstream().assets
             && let Some(response) = assets.respond(&parts).await
         {
-            let response = response.map(|body| Body::from(body.into_inner().unwrap_or_default()));
             return Answer {
                 worker,
-                response: finish(response, live_page),
+                response: finish(response.map(Body::from), live_page),
             };
         }
         let sent = visit

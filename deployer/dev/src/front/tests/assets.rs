@@ -29,5 +29,16 @@ async fn files_are_served_without_asking_the_worker() {
     let FrontEvent::Request(line) = rig.next_event().await;
     assert_eq!((&*line.path, line.status), ("/a.txt", 200));
     assert!(rig.get("/b.txt").await.ends_with("the worker"));
-    assert!(rig.ask("POST /a.txt", "").await.ends_with("the worker"));
+    let answer = rig.ask("POST /b.txt", "").await;
+    assert!(answer.ends_with("the worker"), "{answer}");
+    let answer = rig.ask("POST /a.txt", "").await;
+    assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
+    let answer = rig.ask("HEAD /a.txt", "").await;
+    assert!(answer.contains("content-length: 6\r\n"), "{answer}");
+    assert!(answer.ends_with("\r\n\r\n"), "{answer}");
+    let etag = answer.lines().find(|line| line.starts_with("etag: "));
+    let known = format!("If-None-Match: {}\r\n", &etag.unwrap()["etag: ".len()..]);
+    let answer = rig.ask("GET /a.txt", &known).await;
+    assert!(answer.starts_with("HTTP/1.1 304 "), "{answer}");
+    assert!(answer.ends_with("\r\n\r\n"), "{answer}");
 }
