@@ -163,17 +163,26 @@ impl<'a> Program<'a> {
             help: self.help.clone(),
         })?;
         if !status.success() {
+            let output = stderr.end();
             return Err(ProvisionError::Failed {
                 command: self.shown,
                 status: describe(status),
-                output: stderr.end(),
-                help: self.help,
+                help: full_disk(&output).map_or(self.help, str::to_owned),
+                output,
             });
         }
         Ok(Output {
             stdout: stdout.into_string(),
         })
     }
+}
+
+/// The cure where a program ran out of room, whatever else it may be advised.
+fn full_disk(output: &str) -> Option<&'static str> {
+    let full = output.contains("ENOSPC")
+        || output.contains("No space left on device")
+        || output.contains("Disk quota exceeded");
+    full.then_some("make room on that disk, or set TINY_CACHE to a folder on another one")
 }
 
 fn describe(status: ExitStatus) -> String {

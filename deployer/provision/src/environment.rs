@@ -114,7 +114,7 @@ impl Environment {
     }
 
     /// Where the cache is: `TINY_CACHE`, else the platform's cache folder + `tiny`.
-    pub(crate) fn cache_folder(&self) -> Result<Utf8PathBuf, ProvisionError> {
+    pub fn cache_folder(&self) -> Result<Utf8PathBuf, ProvisionError> {
         use etcetera::BaseStrategy as _;
         if let Some(path) = self.path("TINY_CACHE")? {
             return Ok(path);

@@ -80,6 +80,126 @@ async fn offline_and_empty_says_how_to_get_it() {
 }
 
 #[tokio::test]
+async fn without_npm_it_says_what_to_install() {
+    let machine = Machine::new().with_only(&["rustc"]);
+    let error = machine.provisioner().simulators().await.unwrap_err();
+    assert!(error.to_string().contains("miniflare"), "{error}");
+    assert!(error.help().unwrap().to_string().contains("install npm"));
+    assert!(machine.half_made().is_empty());
+}
+
+#[tokio::test]
+async fn a_package_with_other_bytes_is_refused() {
+    let machine = Machine::new().with_script("npm", "echo 'not it' > miniflare.tgz");
+    let error = machine.provisioner().simulators().await.unwrap_err();
+    assert!(matches!(error, ProvisionError::WrongHash { .. }), "{error}");
+    assert!(machine.half_made().is_empty());
+    assert!(machine.entries().is_empty());
+}
+
+#[tokio::test]
+async fn a_full_disk_is_called_that() {
+    let machine = Machine::new().with_script(
+        "npm",
+        "echo 'npm error nospc ENOSPC: no space left on device, write' >&2; exit 228",
+    );
+    let error = machine.provisioner().simulators().await.unwrap_err();
+    let help = error.help().unwrap().to_string();
+    assert!(help.contains("make room"), "{help}");
+    assert!(machine.half_made().is_empty());
+}
+
+#[tokio::test]
+async fn a_registry_without_the_version_is_shown_as_npm_shows_it() {
+    let machine = Machine::new().with_script("npm", "echo 'npm error code ETARGET' >&2; exit 1");
+    let error = machine.provisioner().simulators().await.unwrap_err();
+    assert!(error.to_string().contains("ETARGET"), "{error}");
+    assert!(error.help().unwrap().to_string().contains("npm ping"));
+}
+
+#[tokio::test]
+async fn giving_up_stops_the_fetch_and_leaves_nothing() {
+    let machine = Machine::new().with_npm_that_hangs();
+    let provisioner = machine.provisioner();
+    let fetch = provisioner.simulators();
+    tokio::select! {
+        done = fetch => panic!("ended: {done:?}"),
+        () = machine.npm_has_started() => {}
+    }
+    assert!(machine.half_made().is_empty());
+    machine.npm_is_gone().await;
+}
+
+/// Not a test: what the tests below run as a process of its own.
+#[tokio::test]
+#[ignore = "run by other tests"]
+async fn fetch_simulators() {
+    let environment = tiny_provision::Environment::current().unwrap();
+    let reporter = std::sync::Arc::new(tiny_provision::Silent);
+    let provisioner = tiny_provision::Provisioner::new(environment, reporter).unwrap();
+    provisioner.simulators().await.unwrap();
+}
+
+#[tokio::test]
+async fn processes_that_need_the_same_fetch_it_once() {
+    let machine = Machine::new().with_counted_npm();
+    let mut processes: Vec<_> = (0..3)
+        .map(|_| machine.runs_test("fetch_simulators").spawn().unwrap())
+        .collect();
+    for process in &mut processes {
+        assert!(process.wait().await.unwrap().success());
+    }
+    assert_eq!(machine.npm_starts(), 1);
+    assert!(machine.half_made().is_empty());
+}
+
+#[tokio::test]
+async fn what_a_killed_process_left_is_cleared_by_the_next() {
+    let hanging = Machine::new().with_npm_that_hangs();
+    let mut process = hanging.runs_test("fetch_simulators").spawn().unwrap();
+    hanging.npm_has_started().await;
+    process.kill().await.unwrap();
+    assert_eq!(hanging.half_made().len(), 1);
+    hanging.stop_npm();
+
+    let machine = Machine::new().with("TINY_CACHE", hanging.cache().as_str());
+    let scripts = machine.provisioner().simulators().await.unwrap();
+    assert!(scripts.join("kv/namespace.worker.js").is_file());
+    assert!(hanging.half_made().is_empty());
+}
+
+#[tokio::test]
+async fn the_doctor_says_what_it_found() {
+    let machine = Machine::with_users_cache();
+    let provisioner = machine.provisioner();
+    provisioner.wasm_toolchain().await.unwrap();
+    provisioner.workerd(machine.folder()).await.unwrap();
+    provisioner.simulators().await.unwrap();
+    let checks = provisioner.diagnose(machine.folder()).await;
+    let names: Vec<&str> = checks.iter().map(|check| check.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "rust",
+            "wasm32 std",
+            "workerd",
+            "simulators",
+            "npm",
+            "cache"
+        ]
+    );
+    for check in checks {
+        let found = check.found.unwrap_or_else(|missing| {
+            panic!(
+                "{} is missing: {}; {}",
+                check.name, missing.why, missing.cure
+            )
+        });
+        assert!(!found.is_empty(), "{}", check.name);
+    }
+}
+
+#[tokio::test]
 async fn the_doctor_names_a_cure_for_whatever_is_missing() {
     let machine = Machine::new().with("TINY_OFFLINE", "1");
     let checks = machine.provisioner().diagnose(machine.folder()).await;

@@ -54,7 +54,7 @@ pub(super) async fn provide(
         return Ok(found);
     }
     if let Some(why) = obstacle(environment) {
-        return Err(ProvisionError::NotTaken { why });
+        return Err(not_taken(&why));
     }
     if environment.offline() {
         return Err(ProvisionError::Offline {
@@ -118,10 +118,18 @@ async fn make(
     let debs = making.scratch().join("debs");
     fs_err::create_dir(&debs).map_err(io_error("create", &debs))?;
     task.say("asking apt what is needed");
-    Apt::for_compiler(environment, &making.scratch(), task)
-        .await?
-        .download(&debs, task)
-        .await?;
+    let mut apt = Apt::new(environment);
+    if !apt.has_new_enough_compiler().await {
+        apt.update(&making.scratch(), task).await?;
+    }
+    match apt.download(&debs, task).await {
+        // What the system's lists name may have been replaced since they were fetched.
+        Err(ProvisionError::Failed { .. }) if !apt.is_fresh() => {
+            apt.update(&making.scratch(), task).await?;
+            apt.download(&debs, task).await?;
+        }
+        done => done?,
+    }
     unpack(&debs, &making.entry(), environment, task).await?;
 
     let entry = making.entry();
@@ -152,6 +160,12 @@ async fn make(
     Ok(())
 }
 
+fn not_taken(why: &str) -> ProvisionError {
+    ProvisionError::NotTaken {
+        why: why.to_owned(),
+    }
+}
+
 fn incomplete(why: &str) -> ProvisionError {
     ProvisionError::BadArchive {
         what: "Debian's toolchain".to_owned(),
@@ -159,36 +173,24 @@ fn incomplete(why: &str) -> ProvisionError {
     }
 }
 
-/// The packages to download, and the options that make apt know them.
+/// apt, with the system's package lists or with fresh ones of our own: no root needed, and
+/// nothing of the system is changed.
 struct Apt<'a> {
     environment: &'a Environment,
+    /// What makes it use our own lists, once they are fetched.
     options: Vec<String>,
-    packages: Vec<String>,
 }
 
 impl<'a> Apt<'a> {
-    /// With the system's package lists where they know the compiler, else with fresh lists of
-    /// our own: no root needed, and nothing of the system is changed.
-    async fn for_compiler(
-        environment: &'a Environment,
-        scratch: &Utf8Path,
-        task: &mut dyn Task,
-    ) -> Result<Self, ProvisionError> {
-        let mut apt = Self {
+    fn new(environment: &'a Environment) -> Self {
+        Self {
             environment,
             options: Vec::new(),
-            packages: Vec::new(),
-        };
-        if !apt.knows(COMPILER).await {
-            apt.update(scratch, task).await?;
-            if !apt.knows(COMPILER).await {
-                return Err(ProvisionError::NotTaken {
-                    why: format!("none of this machine's apt sources has a package {COMPILER}"),
-                });
-            }
         }
-        apt.choose_packages().await?;
-        Ok(apt)
+    }
+
+    fn is_fresh(&self) -> bool {
+        !self.options.is_empty()
     }
 
     async fn update(
@@ -207,7 +209,8 @@ impl<'a> Apt<'a> {
             format!("Dir::Cache={}", scratch.join("apt-cache")),
         ];
         let mut last = 0;
-        self.program("apt-get", &["update"])
+        let updated = self
+            .program("apt-get", &["update"])
             .pulse(|said| {
                 let now = folder_size(&lists);
                 let moved = now != last || !said.is_empty();
@@ -215,8 +218,12 @@ impl<'a> Apt<'a> {
                 moved
             })
             .run()
-            .await?;
-        Ok(())
+            .await;
+        match updated {
+            // One source out of many that does not answer matters only if it is ours.
+            Err(failed) if !self.has_new_enough_compiler().await => Err(failed),
+            _ => Ok(()),
+        }
     }
 
     fn program(&self, program: &str, args: &[&str]) -> Program<'_> {
@@ -230,11 +237,24 @@ impl<'a> Apt<'a> {
             .help("check this machine's apt sources with `apt-get update`")
     }
 
-    async fn knows(&self, package: &str) -> bool {
-        self.program("apt-cache", &["show", "--no-all-versions", package])
+    /// The lists of a system that was not updated for long name a compiler that is too old.
+    async fn has_new_enough_compiler(&self) -> bool {
+        self.compiler_version()
+            .await
+            .is_some_and(|version| !older(&version, OLDEST_RUSTC))
+    }
+
+    async fn compiler_version(&self) -> Option<String> {
+        let output = self
+            .program("apt-cache", &["show", "--no-all-versions", COMPILER])
             .run()
             .await
-            .is_ok_and(|output| !output.stdout.is_empty())
+            .ok()?;
+        output
+            .stdout
+            .lines()
+            .find_map(|line| line.strip_prefix("Version: "))
+            .map(str::to_owned)
     }
 
     /// All that `package` needs to run, itself included.
@@ -267,7 +287,20 @@ impl<'a> Apt<'a> {
     /// The compiler, its library, its sources, LLVM's linker and the shared libraries that this
     /// machine does not have. Versions are in the packages' names, so they are read from what
     /// depends on what.
-    async fn choose_packages(&mut self) -> Result<(), ProvisionError> {
+    async fn packages(&self) -> Result<Vec<String>, ProvisionError> {
+        match self.compiler_version().await {
+            None => {
+                return Err(not_taken(&format!(
+                    "none of this machine's apt sources has a package {COMPILER}"
+                )));
+            }
+            Some(version) if older(&version, OLDEST_RUSTC) => {
+                return Err(not_taken(&format!(
+                    "the {COMPILER} of this machine's apt sources is {version}, and {OLDEST_RUSTC} is needed"
+                )));
+            }
+            Some(_) => {}
+        }
         // Not the compiler's own: it wants gcc, which host builds need in any case and which
         // has to be installed for good.
         let library = self.closure("libstd-rust-web-dev").await?;
@@ -280,18 +313,15 @@ impl<'a> Apt<'a> {
                     .all(|byte| byte.is_ascii_digit())
                     .then(|| format!("lld-{version}"))
             })
-            .ok_or_else(|| ProvisionError::NotTaken {
-                why: "apt does not say which LLVM the compiler needs".to_owned(),
-            })?;
+            .ok_or_else(|| not_taken("apt does not say which LLVM the compiler needs"))?;
         let mut wanted = self.closure(&linker).await?;
         wanted.extend(library);
         let installed = self.installed().await?;
-        self.packages = wanted
+        Ok(wanted
             .into_iter()
             .filter(|name| !installed.contains(name) && !is_base(name))
             .chain([COMPILER.to_owned(), SOURCES.to_owned()])
-            .collect();
-        Ok(())
+            .collect())
     }
 
     async fn installed(&self) -> Result<BTreeSet<String>, ProvisionError> {
@@ -312,7 +342,7 @@ impl<'a> Apt<'a> {
 
     /// Downloads the packages into `folder`. apt checks them against its signed lists.
     async fn download(&self, folder: &Utf8Path, task: &mut dyn Task) -> Result<(), ProvisionError> {
-        let named: Vec<&str> = self.packages.iter().map(String::as_str).collect();
+        let named = self.packages().await?;
         let sizes = self
             .program("apt-get", &["--print-uris", "download"])
             .args(&named)
