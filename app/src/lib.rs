@@ -1,1 +1,18 @@
+//! The todo app. In come requests and WebSocket messages, out go pages, JSON and live edits.
+//!
+//! The worker (`worker.rs`) finds out who is asking and passes the question on to that user's
+//! Durable Object (`object.rs`), which keeps the todos in SQLite and everybody who looks at them
+//! up to date. All else is plain Rust without a platform, tested natively.
 
+pub mod address;
+pub mod filter;
+pub mod form;
+pub mod hop;
+pub mod identity;
+pub mod js;
+pub mod merge;
+pub mod message;
+pub mod room;
+pub mod route;
+pub mod signature;
+pub mod todos;

@@ -6,7 +6,8 @@
 //!
 //! What the sender had in hand is not known for sure: a store that was sent to it a moment ago may
 //! still have been on its way. Every state that it can be holding is a [`Base`]; the one from which
-//! the message is the smallest edit, but not none at all, is taken, the newest of equals.
+//! the message is the smallest edit, but not none at all, is taken, the oldest of equals: then the
+//! newer ones may yet arrive there and hide the edit, so its sender is told the outcome.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -84,6 +85,11 @@ impl Bases {
         }
     }
 
+    /// The client holds the state `version`, and nothing is on its way there.
+    pub fn settled(&mut self, version: u64, now: u64) {
+        *self = Self::starting(version, now);
+    }
+
     /// The edit that `store` makes, coming from this client. Afterwards the client is known to
     /// hold `store`, on top of the state that was found to be its base.
     pub fn edit(
@@ -104,7 +110,7 @@ impl Bases {
             let cost: usize = found.iter().map(|(_, (_, cost))| cost).sum();
             let better = match &best {
                 None => true,
-                Some((_, least, _)) => *least == 0 || (cost > 0 && cost <= *least),
+                Some((_, least, _)) => cost > 0 && (*least == 0 || cost < *least),
             };
             if better {
                 best = Some((place, cost, found));
@@ -253,11 +259,13 @@ mod tests {
             let everything = self.everything();
             for at in 0..self.clients.len() {
                 let told = if at == who { behind || store != everything } else { !effects.is_empty() };
+                let (version, now) = (self.history.version(), self.now);
+                let client = &mut self.clients[at];
                 if told {
-                    self.clients[at].inbox.push_back(everything.clone());
-                }
-                if told || at == who {
-                    self.clients[at].bases.sent(self.history.version(), self.now);
+                    client.inbox.push_back(everything.clone());
+                    client.bases.sent(version, now);
+                } else if at == who {
+                    client.bases.settled(version, now);
                 }
             }
         }
@@ -356,6 +364,27 @@ mod tests {
         let ids: Vec<_> = room.todos.iter().map(|row| row.id.to_string()).collect();
         assert_eq!(ids, ["a", "b", "d", "e"]);
         assert!(room.todos.get("a").unwrap().completed && room.todos.get("b").unwrap().completed);
+    }
+
+    #[test]
+    fn who_edits_alone_is_told_nothing() {
+        let mut room = Room::of(2, &["a"]);
+        for id in ["b", "c", "d"] {
+            room.edits(0, add(id));
+        }
+        assert!(room.clients[0].inbox.is_empty());
+        assert_eq!(room.clients[1].inbox.len(), 3);
+    }
+
+    #[test]
+    fn of_two_who_rename_one_todo_both_end_with_the_later_name() {
+        let mut room = Room::of(2, &["a"]);
+        room.edits(0, set("a", |a| a.text = "zero".into()));
+        room.edits(1, set("a", |a| a.text = "one".into()));
+        for who in 0..2 {
+            room.reads(who);
+            assert_eq!(room.clients[who].has[0].1.text, "one");
+        }
     }
 
     #[test]

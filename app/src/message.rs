@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
 use crate::todos::{Change, Changes, Id, Todo, limit};
@@ -58,16 +60,16 @@ pub fn read(text: &str) -> Result<Message, Rejection> {
     if text.len() > limit::MESSAGE {
         return Err(Rejection::new(close::TOO_BIG, "message is over 1 MiB"));
     }
-    let envelope: Envelope = serde_json::from_str(text).map_err(Rejection::malformed)?;
+    let Object(envelope) = serde_json::from_str(text).map_err(Rejection::malformed)?;
     match envelope {
-        Envelope { tables: Some(tables), patch: None, number: None, .. } => {
+        Envelope { tables: Some(Object(tables)), patch: None, number: None, .. } => {
             store(tables.todos).map(Message::Store)
         }
         Envelope { tables: None, values: None, patch: Some(patch), number: Some(number) } => {
             let changes = patch
                 .0
                 .into_iter()
-                .map(|(id, cells)| change(&id, cells).map(|change| (Id::from(id), change)))
+                .map(|(id, cells)| change(&id, cells.map(|Object(cells)| cells)).map(|change| (Id::from(id), change)))
                 .collect::<Result<_, _>>()?;
             Ok(Message::Patch { number, changes })
         }
@@ -101,7 +103,8 @@ fn change(id: &str, cells: Option<Cells>) -> Result<Change, Rejection> {
     Ok(Change::Set { text, completed })
 }
 
-fn check_id(id: &str) -> Result<(), Rejection> {
+/// As [`check_text`], for ids.
+pub fn check_id(id: &str) -> Result<(), Rejection> {
     if id.is_empty() || id.chars().count() > limit::ID || id.chars().any(char::is_control) {
         let reason = "a todo's id has 1 to 64 characters and no control characters";
         return Err(Rejection::new(close::POLICY, reason));
@@ -121,11 +124,10 @@ pub fn check_text(text: &str) -> Result<(), Rejection> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Envelope {
-    tables: Option<Tables>,
+    tables: Option<Object<Tables>>,
     /// TinyBase's other half, not used here: accepted when empty, so that nothing gets lost.
-    #[expect(dead_code, reason = "checked for being empty while it is read")]
-    values: Option<Nothing>,
-    patch: Option<Ordered<Option<Cells>>>,
+    values: Option<Object<Nothing>>,
+    patch: Option<Ordered<Option<Object<Cells>>>>,
     number: Option<u64>,
 }
 
@@ -155,8 +157,31 @@ impl<'de> Deserialize<'de> for Todo {
             text: String,
             completed: bool,
         }
-        let Strict { text, completed } = Strict::deserialize(deserializer)?;
+        let Object(Strict { text, completed }) = Object::deserialize(deserializer)?;
         Ok(Self { text, completed })
+    }
+}
+
+/// A struct that is written as a JSON object; serde's own would take an array as well.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+
+        deserializer.deserialize_map(Fields(PhantomData))
     }
 }
 
@@ -172,7 +197,7 @@ impl<T> Default for Ordered<T> {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Ordered<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Entries<T>(std::marker::PhantomData<T>);
+        struct Entries<T>(PhantomData<T>);
 
         impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
             type Value = Ordered<T>;
@@ -196,7 +221,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Ordered<T> {
             }
         }
 
-        deserializer.deserialize_map(Entries(std::marker::PhantomData))
+        deserializer.deserialize_map(Entries(PhantomData))
     }
 }
 

@@ -72,7 +72,7 @@ mod tests {
         let token = Signer::new("Jefe").sign("what do ya want for nothing?");
         assert_eq!(
             token,
-            "what do ya want for nothing?.W9zBRr9gdU5qBCQIlcQmx1oAPwidJzmDnexYuWTsOEM"
+            "what do ya want for nothing?.W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnexYuWTsOEM"
         );
     }
 

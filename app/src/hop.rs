@@ -1,0 +1,126 @@
+//! What the worker asks a user's object: a URL that only those two ever see.
+//!
+//! Everything that shapes the answer stands in it, in one spelling, so that the object can keep
+//! answers by it.
+
+use crate::filter::Filter;
+use crate::identity::{decode, encode};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    Page,
+    Json,
+    Usage,
+    Export,
+    /// With a posted form as the body.
+    Form,
+    /// With a WebSocket upgrade.
+    Socket,
+}
+
+impl Ask {
+    const EVERY: [Self; 6] =
+        [Self::Page, Self::Json, Self::Usage, Self::Export, Self::Form, Self::Socket];
+
+    fn path(self) -> &'static str {
+        match self {
+            Self::Page => "/page",
+            Self::Json => "/json",
+            Self::Usage => "/usage",
+            Self::Export => "/export",
+            Self::Form => "/form",
+            Self::Socket => "/socket",
+        }
+    }
+}
+
+/// Who looks at what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Visit {
+    pub user: String,
+    /// The user was named in the query: links have to go on doing so.
+    pub named: bool,
+    pub filter: Filter,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hop {
+    pub ask: Ask,
+    pub visit: Visit,
+    /// A `Set-Cookie` value for the answer.
+    pub cookie: Option<String>,
+}
+
+const ORIGIN: &str = "https://object";
+const COOKIE: &str = "&cookie=";
+
+impl Hop {
+    pub fn to_url(&self) -> String {
+        let Visit { user, named, filter } = &self.visit;
+        let mut url = String::with_capacity(80 + user.len());
+        url.push_str(ORIGIN);
+        url.push_str(self.ask.path());
+        url.push_str("?filter=");
+        url.push_str(filter.name());
+        url.push_str(if *named { "&named=" } else { "&user=" });
+        url.push_str(&encode(user));
+        if let Some(cookie) = &self.cookie {
+            url.push_str(COOKIE);
+            url.push_str(&encode(cookie));
+        }
+        url
+    }
+
+    /// Splits the cookie, in its encoded form, off a URL; what is left names the answer's body.
+    pub fn split_cookie(url: &str) -> (&str, Option<&str>) {
+        url.split_once(COOKIE).map_or((url, None), |(url, cookie)| (url, Some(cookie)))
+    }
+
+    /// `None`: [`Self::to_url`] has not written this.
+    pub fn from_url(url: &str) -> Option<Self> {
+        let (url, cookie) = Self::split_cookie(url);
+        let cookie = match cookie {
+            Some(cookie) => Some(decode(cookie)?),
+            None => None,
+        };
+        let (path, query) = url.strip_prefix(ORIGIN)?.split_once("?filter=")?;
+        let ask = Ask::EVERY.into_iter().find(|ask| ask.path() == path)?;
+        let (filter, who) = query.split_once('&')?;
+        let (named, user) = match who.split_once('=')? {
+            ("named", user) => (true, user),
+            ("user", user) => (false, user),
+            _ => return None,
+        };
+        let visit = Visit { user: decode(user)?, named, filter: Filter::named(filter) };
+        Some(Self { ask, visit, cookie })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_object_reads_what_the_worker_wrote(
+            ask in prop::sample::select(&Ask::EVERY[..]),
+            user in ".{1,40}",
+            named: bool,
+            filter in prop::sample::select(&Filter::EVERY[..]),
+            cookie in prop::option::of(".*"),
+        ) {
+            let hop = Hop { ask, visit: Visit { user, named, filter }, cookie };
+            let url = hop.to_url();
+            // Written the way that the platform writes URLs, so that it arrives unchanged.
+            prop_assert_eq!(Hop::from_url(&url), Some(hop));
+            prop_assert!(url.bytes().all(|byte| byte.is_ascii_graphic()));
+        }
+
+        #[test]
+        fn no_url_makes_it_panic(url in ".*") {
+            let _ = Hop::from_url(&url);
+        }
+    }
+}
