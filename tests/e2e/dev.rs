@@ -1,10 +1,10 @@
 //! `tiny dev` with the todo app: what a developer does all day.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 
-use crate::support::{Dev, Tiny, free_port, signal};
+use crate::support::{Dev, Tiny};
 
 /// The one line that the tests edit.
 const PAGE: &str = "app/src/page.rs";
@@ -40,28 +40,6 @@ async fn texts(dev: &Dev, user: &str) -> Vec<String> {
         .collect();
     texts.sort();
     texts
-}
-
-/// Processes whose command line has all of these words.
-fn processes(words: &[&str]) -> Vec<u32> {
-    std::fs::read_dir("/proc")
-        .unwrap()
-        .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok())
-        .filter(|pid: &u32| {
-            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            let line = String::from_utf8_lossy(&line).into_owned();
-            words.iter().all(|word| line.contains(word))
-        })
-        .collect()
-}
-
-/// Waits until it holds.
-async fn eventually(what: &str, holds: impl Fn() -> bool) {
-    let started = Instant::now();
-    while !holds() {
-        assert!(started.elapsed() < Duration::from_secs(10), "never: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 #[tokio::test]
@@ -129,7 +107,9 @@ async fn data_outlives_edits_kills_and_restarts_until_fresh() {
 #[tokio::test]
 async fn thirty_edits_under_load_fail_no_request() {
     let mut dev = Tiny::todo_app("thirty-edits")
-        .with("tiny.toml", |text| text.replace("limit = 100", "limit = 1000000"))
+        .with("tiny.toml", |text| {
+            text.replace("limit = 100", "limit = 1000000")
+        })
         .dev()
         .await;
     let load = tokio::spawn({
@@ -137,7 +117,7 @@ async fn thirty_edits_under_load_fail_no_request() {
         async move {
             let mut ticks = tokio::time::interval(Duration::from_millis(20));
             let mut requests = tokio::task::JoinSet::new();
-            let ended = tokio::time::sleep(Duration::from_secs(600));
+            let ended = tokio::time::sleep(Duration::from_mins(10));
             tokio::pin!(ended);
             for _ in 0..30_000 {
                 tokio::select! {
@@ -170,7 +150,10 @@ async fn thirty_edits_under_load_fail_no_request() {
 async fn a_panic_answers_500_and_the_next_request_works() {
     let mut dev = Tiny::todo_app("panic").dev().await;
     dev.edit_and_reload(PAGE, |source| {
-        source.replace("\"Todos\"", "{ panic!(\"boom from the page\"); #[allow(unreachable_code)] \"\" }")
+        source.replace(
+            "\"Todos\"",
+            "{ panic!(\"boom from the page\"); #[allow(unreachable_code)] \"\" }",
+        )
     })
     .await;
     for _ in 0..3 {
@@ -183,36 +166,16 @@ async fn a_panic_answers_500_and_the_next_request_works() {
 }
 
 #[tokio::test]
-async fn a_taken_port_names_its_holder() {
-    let port = free_port();
-    let _holder = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
-    let project = Tiny::todo_app("port-taken");
-    let output = tokio::task::spawn_blocking(move || {
-        project.run(&["dev", "--port", &port.to_string()])
-    })
-    .await
-    .unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    let pid = format!("pid {}", std::process::id());
-    assert!(text.contains(&format!("port {port}")) && text.contains(&pid), "{text}");
-}
-
-#[tokio::test]
-async fn kill_9_leaves_no_workerd_behind() {
-    let dev = Tiny::todo_app("kill-9").dev().await;
-    let marker = "e2e/kill-9/.tiny";
-    assert!(!processes(&["workerd", marker]).is_empty());
-    signal(dev.pid(), "KILL");
-    eventually("workerd ends with tiny", || processes(&["workerd", marker]).is_empty()).await;
-}
-
-#[tokio::test]
 async fn a_broken_manifest_keeps_the_last_good_one() {
     let mut dev = Tiny::todo_app("broken-manifest").dev().await;
-    dev.edit("tiny.toml", |text| text.replace("compatibility_date", "compatability_date"));
+    dev.edit("tiny.toml", |text| {
+        text.replace("compatibility_date", "compatability_date")
+    });
     let broken = dev.event("manifest_broken").await;
-    assert!(broken["message"].as_str().unwrap().contains("did you mean"), "{broken}");
+    assert!(
+        broken["message"].as_str().unwrap().contains("did you mean"),
+        "{broken}"
+    );
     assert_eq!(dev.get("/?userId=alice").await.status(), 200);
     dev.edit("tiny.toml", |text| {
         text.replace("compatability_date", "compatibility_date")

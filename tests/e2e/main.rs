@@ -1,7 +1,13 @@
 //! End to end: the real `tiny`, the real workerd, a real browser.
 
+// Every function here is part of a test: where it panics, a test fails.
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bindings;
 mod cli;
 mod dev;
+mod lifetime;
+mod terminal;

@@ -1,9 +1,13 @@
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use chromiumoxide::browser::BrowserConfig;
+use chromiumoxide::cdp::browser_protocol::emulation::SetScriptExecutionDisabledParams;
+use chromiumoxide::cdp::browser_protocol::log::{self, EventEntryAdded, LogEntryLevel};
+use chromiumoxide::cdp::browser_protocol::network::{self, EventRequestWillBeSent};
+use chromiumoxide::cdp::js_protocol::runtime::{self, EventExceptionThrown};
 use chromiumoxide::page::Page;
 use futures_util::StreamExt as _;
 
@@ -21,6 +25,7 @@ impl Browser {
             .chrome_executable(chromium())
             .no_sandbox()
             .user_data_dir(profile.path())
+            .launch_timeout(Duration::from_mins(1))
             .args([
                 "--headless",
                 "--disable-gpu",
@@ -42,9 +47,23 @@ impl Browser {
     }
 
     pub async fn page(&self, url: &str) -> Tab {
+        let tab = self.blank().await;
+        tab.go(url).await;
+        tab
+    }
+
+    /// A page as somebody sees it who has turned JavaScript off.
+    pub async fn page_without_javascript(&self, url: &str) -> Tab {
+        let tab = self.blank().await;
+        let off = SetScriptExecutionDisabledParams::new(true);
+        tab.page.execute(off).await.unwrap();
+        tab.go(url).await;
+        tab
+    }
+
+    async fn blank(&self) -> Tab {
         let page = self.inner.new_page("about:blank").await.unwrap();
-        page.goto(url).await.unwrap();
-        Tab { page }
+        Tab::watching(page).await
     }
 
     pub async fn close(mut self) {
@@ -54,12 +73,72 @@ impl Browser {
     }
 }
 
-/// One tab.
+/// One tab, and what happened in it.
 pub struct Tab {
     pub page: Page,
+    seen: Arc<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    errors: Mutex<Vec<String>>,
+    urls: Mutex<Vec<String>>,
 }
 
 impl Tab {
+    async fn watching(page: Page) -> Self {
+        let seen = Arc::new(Seen::default());
+        page.execute(network::EnableParams::default())
+            .await
+            .unwrap();
+        page.execute(runtime::EnableParams::default())
+            .await
+            .unwrap();
+        page.execute(log::EnableParams::default()).await.unwrap();
+        let mut thrown = page.event_listener::<EventExceptionThrown>().await.unwrap();
+        let mut logged = page.event_listener::<EventEntryAdded>().await.unwrap();
+        let mut sent = page
+            .event_listener::<EventRequestWillBeSent>()
+            .await
+            .unwrap();
+        let notes = Arc::clone(&seen);
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    Some(event) = thrown.next() => {
+                        let text = format!("{:?}", event.exception_details);
+                        notes.errors.lock().unwrap().push(text);
+                    }
+                    // A broken Content-Security-Policy is told here.
+                    Some(event) = logged.next() => {
+                        if event.entry.level == LogEntryLevel::Error {
+                            notes.errors.lock().unwrap().push(event.entry.text.clone());
+                        }
+                    }
+                    Some(event) = sent.next() => {
+                        notes.urls.lock().unwrap().push(event.request.url.clone());
+                    }
+                    else => return,
+                }
+            }
+        });
+        Self { page, seen }
+    }
+
+    pub async fn go(&self, url: &str) {
+        self.page.goto(url).await.unwrap();
+    }
+
+    /// Uncaught exceptions, and what the browser itself found wrong.
+    pub fn errors(&self) -> Vec<String> {
+        self.seen.errors.lock().unwrap().clone()
+    }
+
+    /// Every URL that was asked for.
+    pub fn urls(&self) -> Vec<String> {
+        self.seen.urls.lock().unwrap().clone()
+    }
+
     /// The value of a JavaScript expression.
     pub async fn eval(&self, expression: &str) -> serde_json::Value {
         self.page
@@ -83,8 +162,9 @@ impl Tab {
             }
             assert!(
                 started.elapsed() < Duration::from_secs(30),
-                "never true in the page: {expression}\nits text: {}",
-                self.eval("document.body.innerText").await
+                "never true in the page: {expression}\nits text: {}\nits errors: {:?}",
+                self.eval("document.body.innerText").await,
+                self.errors(),
             );
             tokio::time::sleep(Duration::from_millis(30)).await;
         }

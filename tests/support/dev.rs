@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -6,31 +7,31 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
-use super::Tiny;
+use super::{Socket, Tiny, free_port, signal};
 
-/// How long anything may take on a machine that is busy compiling from cold.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// How long the first build may take, with all that has to be fetched for it.
+pub(super) const FIRST: Duration = Duration::from_mins(15);
+/// How long anything else may take, while another test may be compiling from cold.
+pub(super) const PATIENCE: Duration = Duration::from_mins(3);
 
 /// A running `tiny dev --json`.
 pub struct Dev {
     project: Tiny,
     child: Child,
     events: mpsc::UnboundedReceiver<Value>,
-    /// Events that were read while waiting for another, for failure messages.
+    /// What was waited for, and what came before it.
     past: Vec<Value>,
+    /// What nobody waited for yet.
+    unread: VecDeque<Value>,
     port: u16,
     pub client: reqwest::Client,
 }
 
 impl Dev {
+    #[expect(clippy::unused_async, reason = "the pipes are the async runtime's")]
     pub(super) async fn start(project: Tiny) -> Self {
         let port = free_port();
-        Self::start_on(project, port).await
-    }
-
-    async fn start_on(project: Tiny, port: u16) -> Self {
-        let port_text = port.to_string();
-        let command = project.command(&["dev", "--json", "--port", &port_text]);
+        let command = project.command(&["dev", "--json", "--port", &port.to_string()]);
         let mut child = Command::from(command)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -59,6 +60,7 @@ impl Dev {
             child,
             events,
             past: Vec::new(),
+            unread: VecDeque::new(),
             port,
             client: reqwest::Client::builder()
                 .redirect(reqwest::redirect::Policy::none())
@@ -68,7 +70,7 @@ impl Dev {
     }
 
     pub async fn ready(&mut self) -> Value {
-        self.event("ready").await
+        self.awaits("ready", FIRST, |_| true).await
     }
 
     /// Waits for the next event of this name.
@@ -78,26 +80,44 @@ impl Dev {
 
     /// Waits for the next event of this name that fits.
     pub async fn event_where(&mut self, name: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        self.awaits(name, PATIENCE, fits).await
+    }
+
+    async fn awaits(
+        &mut self,
+        name: &str,
+        patience: Duration,
+        fits: impl Fn(&Value) -> bool,
+    ) -> Value {
         let started = Instant::now();
         loop {
-            let left = PATIENCE.saturating_sub(started.elapsed());
-            match tokio::time::timeout(left, self.events.recv()).await {
-                Ok(Some(event)) => {
-                    self.past.push(event.clone());
-                    if event["event"] == name && fits(&event) {
-                        return event;
-                    }
+            let event = match self.unread.pop_front() {
+                Some(event) => event,
+                None => {
+                    let left = patience.saturating_sub(started.elapsed());
+                    let Ok(heard) = tokio::time::timeout(left, self.events.recv()).await else {
+                        panic!("no `{name}` in time; tiny said:\n{}", self.story());
+                    };
+                    let Some(event) = heard else {
+                        panic!("tiny ended before `{name}`; it said:\n{}", self.story());
+                    };
+                    event
                 }
-                Ok(None) => panic!("tiny ended before `{name}`; it said:\n{}", self.story()),
-                Err(_) => panic!("no `{name}` in time; tiny said:\n{}", self.story()),
+            };
+            self.past.push(event.clone());
+            if event["event"] == name && fits(&event) {
+                return event;
             }
         }
     }
 
-    /// All that was read so far.
-    pub fn story(&self) -> String {
-        let lines: Vec<_> = self.past.iter().map(Value::to_string).collect();
-        lines.join("\n")
+    /// Everything that was said so far, whether or not somebody waited for it.
+    pub fn story(&mut self) -> String {
+        while let Ok(event) = self.events.try_recv() {
+            self.unread.push_back(event);
+        }
+        let all = self.past.iter().chain(&self.unread);
+        all.map(Value::to_string).collect::<Vec<_>>().join("\n")
     }
 
     pub fn port(&self) -> u16 {
@@ -116,12 +136,58 @@ impl Dev {
         self.client.get(self.url(path)).send().await.unwrap()
     }
 
+    /// From the worker of that name, as a browser asks that finds `*.localhost` by itself.
+    pub async fn get_of(&self, worker: &str, path: &str) -> reqwest::Response {
+        let host = format!("{worker}.localhost:{}", self.port);
+        let request = self.client.get(self.url(path)).header("host", host);
+        request.send().await.unwrap()
+    }
+
+    pub async fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> reqwest::Response {
+        let request = self.client.post(self.url(path)).body(body);
+        request.send().await.unwrap()
+    }
+
+    pub async fn socket(&self, path: &str) -> Socket {
+        Socket::open(&format!("ws://localhost:{}{path}", self.port)).await
+    }
+
     pub async fn text(&self, path: &str) -> String {
         self.get(path).await.text().await.unwrap()
     }
 
     pub async fn json(&self, path: &str) -> Value {
-        self.get(path).await.json().await.unwrap()
+        let text = self.text(path).await;
+        serde_json::from_str(&text).unwrap_or_else(|_| panic!("{path} answered: {text}"))
+    }
+
+    /// Asks until the answer fits.
+    pub async fn json_until(&self, path: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        self.json_within(Duration::from_secs(20), path, fits).await
+    }
+
+    pub async fn json_within(
+        &self,
+        patience: Duration,
+        path: &str,
+        fits: impl Fn(&Value) -> bool,
+    ) -> Value {
+        let started = Instant::now();
+        loop {
+            let answer = self.json(path).await;
+            if fits(&answer) {
+                return answer;
+            }
+            assert!(
+                started.elapsed() < patience,
+                "{path} still answers {answer}"
+            );
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    pub fn project(&self) -> &Tiny {
+        &self.project
     }
 
     /// Rewrites a file of the project while it runs.
@@ -134,14 +200,20 @@ impl Dev {
     }
 
     /// Edits, and waits until the new code serves.
-    pub async fn edit_and_reload(&mut self, path: &str, change: impl FnOnce(String) -> String) -> Value {
+    pub async fn edit_and_reload(
+        &mut self,
+        path: &str,
+        change: impl FnOnce(String) -> String,
+    ) -> Value {
         self.edit(path, change);
         self.event("reload").await
     }
 
     pub async fn sees_build_error(&mut self, text: &str) -> Value {
         self.event_where("build_failed", |event| {
-            event["message"].as_str().is_some_and(|message| message.contains(text))
+            event["message"]
+                .as_str()
+                .is_some_and(|message| message.contains(text))
         })
         .await
     }
@@ -161,21 +233,4 @@ impl Dev {
             .unwrap();
         (status.code(), self.project)
     }
-}
-
-/// Sends a signal by name.
-pub fn signal(pid: u32, name: &str) {
-    let status = std::process::Command::new("kill")
-        .args([format!("-{name}"), pid.to_string()])
-        .status()
-        .unwrap();
-    assert!(status.success());
-}
-
-pub fn free_port() -> u16 {
-    std::net::TcpListener::bind(("127.0.0.1", 0))
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
 }

@@ -1,9 +1,27 @@
 //! The builder that every end-to-end test starts from, and the real parts behind it.
 
+// The tests and the benchmarks each use another part of it; a failure here is a failed test.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    clippy::unwrap_used
+)]
+
 mod browser;
 mod dev;
+mod port;
+mod processes;
 mod project;
+mod socket;
+mod terminal;
 
-pub use browser::Browser;
+pub use browser::{Browser, Tab};
 pub use dev::Dev;
-pub use project::Tiny;
+pub use port::free_port;
+pub use processes::{children, eventually, is_alive, processes, signal};
+pub use project::{Tiny, checkout};
+pub use socket::Socket;
+pub use terminal::Terminal;

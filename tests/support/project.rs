@@ -2,14 +2,14 @@ use std::process::{Command, Output, Stdio};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::Dev;
+use super::{Dev, Terminal};
 
 /// A project on disk and the `tiny` to run in it.
 ///
-/// Projects live under `target/e2e/<name>` and are kept from run to run, so that a warm test
-/// builds only what changed; all of them share one cargo target folder, so dependencies are
-/// compiled once.
+/// Projects are kept from run to run, so that a warm test builds only what changed; all of them
+/// share one cargo target folder, so that dependencies are compiled once.
 pub struct Tiny {
+    /// The folder of the manifest.
     root: Utf8PathBuf,
     args: Vec<String>,
     env: Vec<(String, String)>,
@@ -30,13 +30,17 @@ fn workspace_of_tests() -> Utf8PathBuf {
 impl Tiny {
     /// A copy of the todo app. `name` is the test's own: two tests never share a project.
     pub fn todo_app(name: &str) -> Self {
-        Self::member(name, "app", "tiny.toml")
+        Self::members(name, &["app"], "tiny.toml")
     }
 
-    /// A copy of the fixture worker `tests/fixtures/<fixture>`.
-    pub fn fixture(name: &str, fixture: &str) -> Self {
-        let folder = format!("tests/fixtures/{fixture}");
-        Self::member(name, &folder, &format!("{folder}/tiny.toml"))
+    /// A copy of the workers that touch every kind of binding.
+    pub fn bindings(name: &str) -> Self {
+        Self::members(
+            name,
+            &["tests/fixtures/bindings", "tests/fixtures/second"],
+            "tests/fixtures/bindings/tiny.toml",
+        )
+        .with(".env", |_| "TOKEN=of-the-tests\n".to_owned())
     }
 
     /// A folder with just these files.
@@ -52,35 +56,52 @@ impl Tiny {
         Self::at(root)
     }
 
-    /// One member of our workspace, in a workspace of its own with the same versions and profiles.
-    fn member(name: &str, folder: &str, manifest: &str) -> Self {
+    /// Members of our workspace, in a workspace of their own with the same versions and profiles.
+    fn members(name: &str, members: &[&str], manifest: &str) -> Self {
         let source = checkout();
-        let root = workspace_of_tests().join(name);
-        // Data of an earlier run would be a hidden input.
-        let _ = fs_err::remove_dir_all(root.join(".tiny"));
-        mirror(&source.join(folder), &root.join(folder));
-        let mut workspace: toml_edit::DocumentMut = fs_err::read_to_string(source.join("Cargo.toml"))
+        let workspace = workspace_of_tests().join(name);
+        for member in members {
+            mirror(&source.join(member), &workspace.join(member));
+        }
+        let mut cargo: toml_edit::DocumentMut = fs_err::read_to_string(source.join("Cargo.toml"))
             .unwrap()
             .parse()
             .unwrap();
-        workspace["workspace"]["members"] = toml_edit::value(toml_edit::Array::from_iter([folder]));
-        workspace["workspace"]
+        cargo["workspace"]["members"] =
+            toml_edit::value(members.iter().copied().collect::<toml_edit::Array>());
+        cargo["workspace"]
             .as_table_mut()
             .unwrap()
             .remove("default-members");
-        write_if_changed(&root.join("Cargo.toml"), workspace.to_string().as_bytes());
-        if !root.join("Cargo.lock").exists() {
-            fs_err::copy(source.join("Cargo.lock"), root.join("Cargo.lock")).unwrap();
+        write_if_changed(&workspace.join("Cargo.toml"), cargo.to_string().as_bytes());
+        // cargo takes out of the copy what these members do not use: a second copy tells whether
+        // the original changed.
+        let lock = fs_err::read(source.join("Cargo.lock")).unwrap();
+        if fs_err::read(workspace.join("Cargo.lock.source"))
+            .ok()
+            .as_ref()
+            != Some(&lock)
+        {
+            fs_err::write(workspace.join("Cargo.lock"), &lock).unwrap();
+            fs_err::write(workspace.join("Cargo.lock.source"), &lock).unwrap();
         }
         write_if_changed(
-            &root.join(manifest),
+            &workspace.join(manifest),
             &fs_err::read(source.join(manifest)).unwrap(),
         );
-        let mut tiny = Self::at(root);
-        if manifest != "tiny.toml" {
-            tiny = tiny.arg("--manifest").arg(manifest);
+        let root = workspace.join(Utf8Path::new(manifest).parent().unwrap());
+        // Data and secrets of an earlier run would be a hidden input.
+        for entry in root.read_dir_utf8().unwrap() {
+            let path = entry.unwrap().into_path();
+            match path.file_name() {
+                Some(".tiny") => fs_err::remove_dir_all(path).unwrap(),
+                Some(name) if name.starts_with(".env") || name == ".dev.vars" => {
+                    fs_err::remove_file(path).unwrap();
+                }
+                _ => {}
+            }
         }
-        tiny
+        Self::at(root)
     }
 
     fn at(root: Utf8PathBuf) -> Self {
@@ -102,7 +123,7 @@ impl Tiny {
         self
     }
 
-    /// Changes a file of the project before anything runs.
+    /// Changes a file of the project before anything runs; one that is not there is empty.
     pub fn with(self, path: &str, change: impl FnOnce(String) -> String) -> Self {
         let path = self.root.join(path);
         let text = fs_err::read_to_string(&path).unwrap_or_default();
@@ -132,7 +153,12 @@ impl Tiny {
         Dev::start(self).await
     }
 
-    pub(super) fn command(&self, args: &[&str]) -> Command {
+    /// Starts `tiny dev` in a terminal and waits until the app answers.
+    pub async fn terminal(self) -> Terminal {
+        Terminal::start(self).await
+    }
+
+    pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tiny"));
         command
             .args(args)
