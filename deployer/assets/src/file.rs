@@ -10,6 +10,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use http::HeaderValue;
 use sha2::{Digest as _, Sha256};
 
+use crate::content_type::content_type;
+
 /// Files larger than this are read each time, instead of being kept in memory.
 const KEPT: usize = 256 * 1024;
 
@@ -148,14 +150,4 @@ fn etag(bytes: &[u8]) -> HeaderValue {
     }
     etag.push('"');
     HeaderValue::try_from(etag).unwrap_or_else(|_| HeaderValue::from_static("\"\""))
-}
-
-/// By the file's extension; `None` when it says nothing.
-fn content_type(path: &Utf8Path) -> Option<HeaderValue> {
-    let kind = mime_guess::from_path(path).first_raw()?;
-    Some(if kind.starts_with("text/") {
-        HeaderValue::try_from(format!("{kind}; charset=utf-8")).ok()?
-    } else {
-        HeaderValue::from_static(kind)
-    })
 }

@@ -5,6 +5,7 @@
 
 mod assets;
 mod config;
+mod content_type;
 mod error;
 mod file;
 mod headers;
