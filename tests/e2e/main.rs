@@ -7,6 +7,7 @@
 mod support;
 
 mod bindings;
+mod browser;
 mod cli;
 mod dev;
 mod lifetime;

@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
-use super::{Socket, Tiny, free_port, signal};
+use super::{Socket, Tiny, signal};
 
 /// How long the first build may take, with all that has to be fetched for it.
 pub(super) const FIRST: Duration = Duration::from_mins(15);
@@ -29,8 +29,7 @@ pub struct Dev {
 
 impl Dev {
     #[expect(clippy::unused_async, reason = "the pipes are the async runtime's")]
-    pub(super) async fn start(project: Tiny) -> Self {
-        let port = free_port();
+    pub(super) async fn start(project: Tiny, port: u16) -> Self {
         let command = project.command(&["dev", "--json", "--port", &port.to_string()]);
         let mut child = Command::from(command)
             .stdin(Stdio::null())
@@ -91,23 +90,27 @@ impl Dev {
     ) -> Value {
         let started = Instant::now();
         loop {
-            let event = match self.unread.pop_front() {
-                Some(event) => event,
-                None => {
-                    let left = patience.saturating_sub(started.elapsed());
-                    let Ok(heard) = tokio::time::timeout(left, self.events.recv()).await else {
-                        panic!("no `{name}` in time; tiny said:\n{}", self.story());
-                    };
-                    let Some(event) = heard else {
-                        panic!("tiny ended before `{name}`; it said:\n{}", self.story());
-                    };
-                    event
-                }
+            let left = patience.saturating_sub(started.elapsed());
+            let event = match self.next(left).await {
+                Ok(event) => event,
+                Err(why) => panic!("no `{name}`, {why}; tiny said:\n{}", self.story()),
             };
             self.past.push(event.clone());
             if event["event"] == name && fits(&event) {
                 return event;
             }
+        }
+    }
+
+    /// The next thing that is said, or why there is none.
+    async fn next(&mut self, patience: Duration) -> Result<Value, &'static str> {
+        if let Some(event) = self.unread.pop_front() {
+            return Ok(event);
+        }
+        match tokio::time::timeout(patience, self.events.recv()).await {
+            Ok(Some(event)) => Ok(event),
+            Ok(None) => Err("it ended before"),
+            Err(_) => Err("time is up"),
         }
     }
 

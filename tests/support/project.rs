@@ -2,7 +2,7 @@ use std::process::{Command, Output, Stdio};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Dev, Terminal};
+use super::{Dev, Terminal, free_port};
 
 /// A project on disk and the `tiny` to run in it.
 ///
@@ -148,9 +148,16 @@ impl Tiny {
         dev
     }
 
+    /// The same on a port that was chosen before.
+    pub async fn dev_on(self, port: u16) -> Dev {
+        let mut dev = Dev::start(self, port).await;
+        dev.ready().await;
+        dev
+    }
+
     /// Starts `tiny dev --json` on a free port.
     pub async fn dev_unready(self) -> Dev {
-        Dev::start(self).await
+        Dev::start(self, free_port()).await
     }
 
     /// Starts `tiny dev` in a terminal and waits until the app answers.
