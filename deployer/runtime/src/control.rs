@@ -1,0 +1,98 @@
+//! Asks the control worker inside workerd.
+
+use std::net::SocketAddr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http::Request;
+use http::header::{CONTENT_TYPE, HOST};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+
+use crate::error::RuntimeError;
+use crate::token::{TOKEN_HEADER, Token};
+
+/// Longer than Cloudflare lets a scheduled handler run.
+const PATIENCE: Duration = Duration::from_mins(16);
+
+/// Reaches into the workers, whichever workerd runs them. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Controller {
+    address: SocketAddr,
+    token: Token,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    ok: Option<Value>,
+    error: Option<String>,
+}
+
+impl Controller {
+    pub(crate) fn new(address: SocketAddr, token: Token) -> Self {
+        Self { address, token }
+    }
+
+    /// Runs a worker's scheduled handler and answers its outcome: `ok`, `exception`, ….
+    pub async fn scheduled(
+        &self,
+        worker: &str,
+        cron: &str,
+        at: SystemTime,
+    ) -> Result<String, RuntimeError> {
+        let time = at
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_millis();
+        let time = u64::try_from(time).unwrap_or(u64::MAX);
+        let outcome = self
+            .call(json!({ "call": "scheduled", "worker": worker, "cron": cron, "time": time }))
+            .await?;
+        Ok(outcome.as_str().unwrap_or("unknown").to_owned())
+    }
+
+    /// Makes one call; the answer is what the call returns.
+    pub(crate) async fn call(&self, call: Value) -> Result<Value, RuntimeError> {
+        let answer = tokio::time::timeout(PATIENCE, self.send(call.to_string()))
+            .await
+            .map_err(|_| RuntimeError::Refused("the workers do not answer".to_owned()))??;
+        match answer {
+            Answer { ok: Some(ok), .. } => Ok(ok),
+            Answer { error, .. } => Err(RuntimeError::Refused(
+                error.unwrap_or_else(|| "no answer".to_owned()),
+            )),
+        }
+    }
+
+    async fn send(&self, body: String) -> Result<Answer, RuntimeError> {
+        let broken = |error: Box<dyn std::error::Error + Send + Sync>| {
+            RuntimeError::Refused(format!("the workers broke off: {error}"))
+        };
+        let stream = TcpStream::connect(self.address).await?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| broken(error.into()))?;
+        // It ends with the answer; how is seen there.
+        let connection = tokio::spawn(connection);
+        let request = Request::post("/")
+            .header(HOST, "tiny")
+            .header(CONTENT_TYPE, "application/json")
+            .header(TOKEN_HEADER, self.token.as_str())
+            .body(Full::new(Bytes::from(body)))
+            .map_err(|error| broken(error.into()))?;
+        let response = sender
+            .send_request(request)
+            .await
+            .map_err(|error| broken(error.into()))?;
+        let body = response
+            .into_body()
+            .collect()
+            .await
+            .map_err(|error| broken(error.into()))?;
+        connection.abort();
+        serde_json::from_slice(&body.to_bytes()).map_err(|error| broken(error.into()))
+    }
+}

@@ -1,0 +1,68 @@
+// What tiny reaches into the running workers with.
+import unsafe from "workerd:unsafe";
+
+const calls = {
+  // Runs a worker's scheduled handler.
+  async scheduled({ worker, cron, time }, env) {
+    const result = await env[`worker:${worker}`].scheduled({ scheduledTime: new Date(time), cron });
+    return result.outcome;
+  },
+
+  // Puts objects out of memory; their WebSockets stay open.
+  async hibernate({ objects }, env) {
+    let count = 0;
+    for (const { key, ids } of objects) {
+      const namespace = env[`object:${key}`];
+      for (const id of ids) {
+        const stub = namespace.get(namespace.idFromString(id));
+        await unsafe.evict(stub, { webSockets: "hibernate" });
+        count++;
+      }
+    }
+    return count;
+  },
+
+  // Lets queues look for messages that wait for a consumer that was not there before.
+  async wake({ queues }, env) {
+    for (const queue of queues) await env[`queue:${queue}`].fetch("http://queue/wake", { method: "POST" });
+    return queues.length;
+  },
+
+  // Applies what a database lacks, in the table that wrangler keeps.
+  async migrate({ database, files }, env) {
+    const db = env[`d1:${database}`];
+    await db.prepare(
+      `CREATE TABLE IF NOT EXISTS d1_migrations(
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT UNIQUE,
+        applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL
+      )`,
+    ).run();
+    const { results } = await db.prepare("SELECT name FROM d1_migrations").all();
+    const done = new Set(results.map((row) => row.name));
+    const applied = [];
+    for (const { name, sql } of files) {
+      if (done.has(name)) continue;
+      try {
+        const note = db.prepare("INSERT INTO d1_migrations (name) VALUES (?)").bind(name);
+        await db.batch([db.prepare(sql), note]);
+      } catch (error) {
+        return { applied, failed: { name, message: `${error.message ?? error}` } };
+      }
+      applied.push(name);
+    }
+    return { applied };
+  },
+};
+
+export default {
+  async fetch(request, env) {
+    if (request.headers.get("x-tiny-token") !== env.TOKEN) return new Response(null, { status: 403 });
+    const { call, ...args } = await request.json();
+    try {
+      return Response.json({ ok: await calls[call](args, env) });
+    } catch (error) {
+      return Response.json({ error: `${error.message ?? error}` });
+    }
+  },
+};
