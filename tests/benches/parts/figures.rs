@@ -7,6 +7,8 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Figure {
     Ms(f64),
+    /// Microseconds.
+    Us(f64),
     Mb(f64),
     PerSecond(f64),
     Count(f64),
@@ -15,9 +17,11 @@ pub enum Figure {
 impl Figure {
     fn value(self) -> f64 {
         match self {
-            Self::Ms(value) | Self::Mb(value) | Self::PerSecond(value) | Self::Count(value) => {
-                value
-            }
+            Self::Ms(value)
+            | Self::Us(value)
+            | Self::Mb(value)
+            | Self::PerSecond(value)
+            | Self::Count(value) => value,
         }
     }
 }
@@ -34,6 +38,7 @@ impl fmt::Display for Figure {
             Self::Ms(value) if value >= 10_000.0 => format!("{:.1} s", value / 1000.0),
             Self::Ms(value) if value < 10.0 => format!("{value:.1} ms"),
             Self::Ms(value) => format!("{value:.0} ms"),
+            Self::Us(value) => format!("{value:.0} µs"),
             Self::Mb(value) => format!("{value:.0} MB"),
             Self::PerSecond(value) => format!("{value:.0} /s"),
             Self::Count(value) => format!("{value:.0}"),

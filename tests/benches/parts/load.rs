@@ -209,9 +209,14 @@ impl Connection {
     }
 }
 
-/// How many requests a second are answered to `connections` clients that each ask again as soon
-/// as they have their answer.
-pub async fn saturate(target: &Target, connections: usize, duration: Duration) -> f64 {
+/// What came of a rush.
+pub struct Rush {
+    pub answered: f64,
+    pub per_second: f64,
+}
+
+/// `connections` clients that each ask again as soon as they have their answer.
+pub async fn saturate(target: &Target, connections: usize, duration: Duration) -> Rush {
     let started = Instant::now();
     let clients: Vec<_> = (0..connections)
         .map(|_| {
@@ -237,7 +242,10 @@ pub async fn saturate(target: &Target, connections: usize, duration: Duration) -
     for client in clients {
         answered += client.await.unwrap();
     }
-    answered / started.elapsed().as_secs_f64()
+    Rush {
+        answered,
+        per_second: answered / started.elapsed().as_secs_f64(),
+    }
 }
 
 /// One request of a steady load.

@@ -34,6 +34,21 @@ pub fn memory(pid: u32) -> Memory {
     }
 }
 
+/// Processor time that a process used so far, in ms.
+pub fn cpu(pid: u32) -> f64 {
+    // `man 5 proc`: user and system time are the 14th and 15th field, in hundredths of a second.
+    let ticks = |nth| field(pid, nth).and_then(|ticks| ticks.parse::<f64>().ok());
+    (ticks(14).unwrap_or_default() + ticks(15).unwrap_or_default()) * 10.0
+}
+
+/// A field of `/proc/PID/stat`, counted from 1 as in its manual.
+fn field(pid: u32, nth: usize) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second one, a name in brackets, may hold anything.
+    let rest = stat.rsplit_once(')')?.1;
+    rest.split_whitespace().nth(nth - 3).map(str::to_owned)
+}
+
 /// A process and all that it started.
 pub fn family(pid: u32) -> Vec<u32> {
     let parents: Vec<(u32, u32)> = fs::read_dir("/proc")
@@ -59,14 +74,7 @@ pub fn family(pid: u32) -> Vec<u32> {
 }
 
 fn parent(pid: u32) -> Option<u32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name, in brackets, may hold anything; the state comes first after it.
-    stat.rsplit_once(')')?
-        .1
-        .split_whitespace()
-        .nth(1)?
-        .parse()
-        .ok()
+    field(pid, 4)?.parse().ok()
 }
 
 /// The workerd among what a process started.

@@ -8,10 +8,10 @@ use super::app::{self, USER};
 use super::bare::{Worker, Workerd, provisioner};
 use super::figures::{Figure, Samples, Section, say};
 use super::load::{Target, saturate};
-use super::processes::{ports_of, workerd_of};
+use super::processes::{cpu, ports_of, workerd_of};
 use crate::support::Dev;
 
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 9;
 const ROUND: Duration = Duration::from_millis(1500);
 const CLIENTS: usize = 8;
 const TODOS: usize = 20;
@@ -22,41 +22,41 @@ pub async fn measure() -> Section {
     let dev = project.dev().await;
     fill(&dev).await;
     let javascript = JavaScript::start(&program, &dev).await;
-    let direct = direct_port(&dev).await;
+    let workerd = workerd_of(dev.pid());
+    let direct = direct_port(workerd).await;
 
     let mut section = Section::new("Requests a second");
     for (path, baseline) in [("/todos", &javascript.todos), ("/", &javascript.page)] {
-        let [through, direct] =
-            [dev.port(), direct].map(|port| Target::get(port, &format!("{path}?userId={USER}")));
-        let mut rates: [Samples; 3] = Default::default();
-        for target in [baseline, &direct, &through] {
-            saturate(target, CLIENTS, ROUND).await; // warm up
-        }
-        for n in 0..ROUNDS {
-            say(&format!("GET {path}, round {} of {ROUNDS}", n + 1));
-            for (target, rates) in [baseline, &direct, &through].into_iter().zip(&mut rates) {
-                rates.push(saturate(target, CLIENTS, ROUND).await);
+        let ours = |port| Target::get(port, &format!("{path}?userId={USER}"));
+        let mut javascript = Subject::new(baseline.clone(), javascript.pid());
+        let mut straight = Subject::new(ours(direct), workerd);
+        let mut through = Subject::new(ours(dev.port()), dev.pid());
+        for n in 0..=ROUNDS {
+            if n > 0 {
+                say(&format!("GET {path}, round {n} of {ROUNDS}"));
+            }
+            for subject in [&mut javascript, &mut straight, &mut through] {
+                subject.round(n > 0).await;
             }
         }
-        let [baseline, direct, through] = &rates;
         section
-            .row(
-                &format!("GET {path}, straight to workerd"),
-                Figure::PerSecond(direct.median()),
-            )
-            .against("JavaScript worker", Figure::PerSecond(baseline.median()))
+            .row(&format!("GET {path}, straight to workerd"), straight.rate())
+            .against("JavaScript worker", javascript.rate())
             .at_least(0.9);
         section
-            .row(
-                &format!("GET {path}, through tiny"),
-                Figure::PerSecond(through.median()),
-            )
-            .against("JavaScript worker", Figure::PerSecond(baseline.median()));
+            .row("  workerd's processor time for each", straight.cost())
+            .against("JavaScript worker", javascript.cost());
+        section
+            .row(&format!("GET {path}, through tiny"), through.rate())
+            .against("JavaScript worker", javascript.rate());
+        section
+            .row("  tiny's processor time for each", through.cost())
+            .against("JavaScript worker", javascript.cost());
         section.note(format!(
             "GET {path}: JavaScript {}, straight {}, through tiny {}",
-            baseline.spread(Figure::PerSecond),
-            direct.spread(Figure::PerSecond),
-            through.spread(Figure::PerSecond)
+            javascript.rates.spread(Figure::PerSecond),
+            straight.rates.spread(Figure::PerSecond),
+            through.rates.spread(Figure::PerSecond)
         ));
     }
     section.note(format!(
@@ -64,6 +64,47 @@ pub async fn measure() -> Section {
         javascript.sizes.0, javascript.sizes.1
     ));
     section
+}
+
+/// One of those that take turns.
+struct Subject {
+    target: Target,
+    /// The process whose time counts.
+    pid: u32,
+    rates: Samples,
+    answered: f64,
+    cpu: f64,
+}
+
+impl Subject {
+    fn new(target: Target, pid: u32) -> Self {
+        Self {
+            target,
+            pid,
+            rates: Samples::default(),
+            answered: 0.0,
+            cpu: 0.0,
+        }
+    }
+
+    /// One more round; the first one only warms up.
+    async fn round(&mut self, counts: bool) {
+        let before = cpu(self.pid);
+        let rush = saturate(&self.target, CLIENTS, ROUND).await;
+        if counts {
+            self.cpu += cpu(self.pid) - before;
+            self.answered += rush.answered;
+            self.rates.push(rush.per_second);
+        }
+    }
+
+    fn rate(&self) -> Figure {
+        Figure::PerSecond(self.rates.median())
+    }
+
+    fn cost(&self) -> Figure {
+        Figure::Us(self.cpu * 1000.0 / self.answered)
+    }
 }
 
 /// Gives the user some todos.
@@ -83,8 +124,8 @@ pub async fn fill(dev: &Dev) {
 }
 
 /// Where workerd itself answers for the app.
-async fn direct_port(dev: &Dev) -> u16 {
-    for port in ports_of(workerd_of(dev.pid())) {
+async fn direct_port(workerd: u32) -> u16 {
+    for port in ports_of(workerd) {
         let asked = Target::get(port, &format!("/todos?userId={USER}"))
             .ask()
             .await;
