@@ -1,5 +1,4 @@
-// The page's end of `tiny dev`. The server puts a line before this that defines `loaded`: the
-// session and the version of the app that this page belongs to.
+// The page's end of `tiny dev`. The server puts a line before this that defines `STYLE`.
 
 const STREAM = "/cdn-cgi/tiny/live";
 
@@ -9,80 +8,103 @@ const KEEP_WHEN_HIDDEN_MS = 5_000;
 const FIRST_RETRY_MS = 250;
 const LONGEST_RETRY_MS = 4_000;
 
-const STYLE = `
-:host { all: initial; }
-.shade {
-  position: fixed; inset: 0; z-index: 2147483647; overflow: auto;
-  background: rgb(16 17 20 / 0.72); color: #e8e8ea;
-  font: 14px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace;
+// The session and the version of the app that this page was made by: the page names them.
+const loaded = new URL(import.meta.url).searchParams;
+const instance = loaded.get("instance");
+let version = Number(loaded.get("version"));
+
+function element(name, className, ...content) {
+  const made = document.createElement(name);
+  if (className) made.className = className;
+  made.append(...content);
+  return made;
 }
-.panel {
-  box-sizing: border-box; max-width: 72rem; margin: 4vh auto; padding: 1.25rem 1.5rem;
-  background: #1b1c20; border-top: 4px solid #ff5c57; border-radius: 6px;
-  box-shadow: 0 12px 48px rgb(0 0 0 / 0.5);
+
+// How lines of a compiler begin, and what they are.
+const KINDS = [
+  ["error", /^error(\[\w+\])?:.*$/],
+  ["warning", /^warning(\[\w+\])?:.*$/],
+  ["help", /^\s*(= )?(help|note): /],
+  ["place", /^\s*(-->|:::|╭─\[).*$/],
+  ["error", /^\s*[|·│]\s*[\^─┬╰].*$/],
+  ["gutter", /^\s*\d*\s*[|│]/],
+];
+
+/** Puts a compiler's message into `pre`, in colours. */
+function paint(pre, text) {
+  pre.textContent = "";
+  for (const line of text.split("\n")) {
+    const found = KINDS.map(([kind, start]) => [kind, start.exec(line)?.[0]]).find(([, part]) => part);
+    if (found) {
+      const [kind, part] = found;
+      pre.append(element("span", kind, part), line.slice(part.length), "\n");
+    } else {
+      pre.append(line, "\n");
+    }
+  }
 }
-h1 { margin: 0 0 0.75rem; font-size: 1.1em; color: #ff8a86; }
-pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; font: inherit; }
-p { margin: 1rem 0 0; color: #9a9ba3; }
-`;
 
 /** The failure over the page, in a tree of its own that the page's styles do not reach. */
 class Overlay {
   #host = null;
+  #story = null;
   #hidden = null;
 
   show({ title, text }) {
     const story = `${title}\n${text}`;
-    if (this.#hidden === story) return;
+    if (this.#hidden === story || this.#story === story) return;
     this.clear();
-    const host = document.createElement("tiny-failure");
-    const root = host.attachShadow({ mode: "open" });
+    this.#story = story;
+    const hide = element("button", "", "×");
+    hide.type = "button";
+    hide.ariaLabel = "Hide";
+    hide.title = "Hide (Escape)";
+    hide.addEventListener("click", () => this.hide());
+    const pre = element("pre", "");
+    paint(pre, text);
+    const panel = element(
+      "div",
+      "panel",
+      element("header", "", element("h1", "", title), hide),
+      pre,
+      element("p", "", "The last good version is underneath. Mend it and save; this goes away by itself."),
+    );
+    panel.role = "alert";
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(STYLE);
+    const host = element("tiny-failure", "");
+    const root = host.attachShadow({ mode: "open" });
     root.adoptedStyleSheets = [sheet];
-    const panel = element("div", "panel");
-    panel.setAttribute("role", "alert");
-    panel.append(
-      element("h1", "", title),
-      element("pre", "", text),
-      element("p", "", "Mend it and save; this goes away by itself. Escape hides it."),
-    );
-    const shade = element("div", "shade");
-    shade.append(panel);
-    root.append(shade);
+    root.append(element("div", "shade over", panel));
     document.documentElement.append(host);
     this.#host = host;
-    const onKey = (event) => {
-      if (event.key !== "Escape") return;
-      this.clear();
-      this.#hidden = story;
-    };
-    addEventListener("keydown", onKey);
-    host.forget = () => removeEventListener("keydown", onKey);
+    addEventListener("keydown", this.#onKey);
+  }
+
+  hide() {
+    const story = this.#story;
+    this.clear();
+    this.#hidden = story;
   }
 
   clear() {
-    this.#host?.forget();
+    removeEventListener("keydown", this.#onKey);
     this.#host?.remove();
-    this.#host = null;
-    this.#hidden = null;
+    this.#host = this.#story = this.#hidden = null;
   }
-}
 
-function element(name, className, text = "") {
-  const made = document.createElement(name);
-  if (className) made.className = className;
-  made.textContent = text;
-  return made;
+  #onKey = (event) => {
+    if (event.key === "Escape") this.hide();
+  };
 }
 
 /** Exchanges the stylesheets at these paths. False: the page does not link one of them itself. */
-function exchangeStyles(paths, version) {
+function exchangeStyles(paths) {
   const links = [...document.querySelectorAll("link[rel~='stylesheet'][href]")];
   const matches = paths.map((path) =>
     links.filter((link) => {
       const url = new URL(link.href, location.href);
-      return url.origin === location.origin && url.pathname === path;
+      return url.origin === location.origin && decodeURI(url.pathname) === path;
     }),
   );
   if (matches.some((found) => found.length === 0)) return false;
@@ -92,9 +114,8 @@ function exchangeStyles(paths, version) {
     const next = link.cloneNode();
     next.href = url.href;
     // The old one stays until the new one is there: no flash of bare HTML.
-    const drop = () => link.remove();
-    next.addEventListener("load", drop, { once: true });
-    next.addEventListener("error", drop, { once: true });
+    next.addEventListener("load", () => link.remove(), { once: true });
+    next.addEventListener("error", reload, { once: true });
     link.after(next);
   }
   return true;
@@ -103,6 +124,8 @@ function exchangeStyles(paths, version) {
 const overlay = new Overlay();
 // The page that stands in for the app until it builds for the first time.
 const standIn = document.documentElement.hasAttribute("data-tiny-failure");
+const shown = standIn ? document.querySelector("pre").textContent : "";
+if (standIn) paint(document.querySelector("pre"), shown);
 let stream = null;
 let retry = FIRST_RETRY_MS;
 let timer = 0;
@@ -120,19 +143,19 @@ function open() {
   clearTimeout(timer);
   if (stream) return;
   stream = new EventSource(STREAM);
-  on("hello", ({ instance, version }) => {
+  on("hello", (server) => {
     retry = FIRST_RETRY_MS;
     // Something changed while this page did not listen.
-    if (instance !== loaded.instance || version !== loaded.version) reload();
+    if (server.instance !== instance || server.version !== version) reload();
   });
   on("reload", reload);
-  on("css", ({ paths, version }) => {
-    loaded.version = version;
-    if (!exchangeStyles(paths, version)) reload();
+  on("css", ({ paths, version: next }) => {
+    version = next;
+    if (!exchangeStyles(paths)) reload();
   });
   on("failure", (failure) => {
     if (!standIn) overlay.show(failure);
-    else if (document.querySelector("pre")?.textContent !== failure.text) reload();
+    else if (shown !== failure.text) reload();
   });
   on("ok", () => {
     if (standIn) reload();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{ACCEPT_ENCODING, CONNECTION, HOST, HeaderName, HeaderValue, UPGRADE};
+use hyper::header::{CONNECTION, HOST, HeaderName, HeaderValue, UPGRADE};
 use hyper::http::request::Parts;
 use hyper::http::uri::Uri;
 use hyper::upgrade::OnUpgrade;
@@ -11,8 +11,9 @@ use hyper::{Request, Response, StatusCode, Version};
 
 use super::body::{Body, FromUpstream, Outgoing};
 use super::gate::Visit;
+use super::page::Reader;
 use super::pool::{Returning, SendError};
-use super::{Peer, Shared, headers, inject, page, upgrade};
+use super::{Peer, Shared, cf, headers, inject, local, page, upgrade};
 
 const CF_CONNECTING_IP: HeaderName = HeaderName::from_static("cf-connecting-ip");
 
@@ -32,7 +33,8 @@ pub(crate) async fn forward(
     let websocket = headers::asks_for_websocket(request.method(), request.headers())
         .then(|| hyper::upgrade::on(&mut request));
     let for_a_page = headers::is_navigation(request.method(), request.headers());
-    let live_page = for_a_page && front.options.live_reload;
+    // Through a tunnel, say, the page could not load what is put into it.
+    let live_page = for_a_page && front.options.live_reload && local::is_for_here(&request, peer);
     let (mut parts, body) = request.into_parts();
     prepare(front, peer, &mut parts);
     if websocket.is_some() {
@@ -44,8 +46,7 @@ pub(crate) async fn forward(
             .insert(UPGRADE, HeaderValue::from_static("websocket"));
     }
     if live_page {
-        // What is to be written into must not come compressed.
-        parts.headers.remove(ACCEPT_ENCODING);
+        headers::ask_for_all(&mut parts.headers);
     }
     let mut body = if body.is_end_stream() {
         Outgoing::Nothing
@@ -54,12 +55,19 @@ pub(crate) async fn forward(
     };
     loop {
         let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
-        let visit = match front.gate.enter(host).await {
+        let entered = front.gate.enter(host).await;
+        let script = live_page.then(|| front.live.script_url());
+        let visit = match entered {
             Ok(visit) => visit,
             Err(failure) => {
+                let reader = if for_a_page {
+                    Reader::Page(script.as_deref())
+                } else {
+                    Reader::Program
+                };
                 return Answer {
                     worker: None,
-                    response: page::failure(&failure, for_a_page),
+                    response: page::failure(&failure, &reader),
                 };
             }
         };
@@ -69,7 +77,7 @@ pub(crate) async fn forward(
         {
             return Answer {
                 worker,
-                response: finish(response.map(Body::from), live_page),
+                response: finish(response.map(Body::from), script.as_deref()),
             };
         }
         let sent = visit
@@ -80,7 +88,7 @@ pub(crate) async fn forward(
         let response = match sent {
             Ok((response, returning)) => match websocket {
                 _ if response.status() != StatusCode::SWITCHING_PROTOCOLS => {
-                    finish(stream(response, returning, visit), live_page)
+                    finish(stream(response, returning, visit), script.as_deref())
                 }
                 Some(client) => switch(client, response, visit),
                 None => page::text(
@@ -96,7 +104,7 @@ pub(crate) async fn forward(
             Err(SendError::Cut(None)) => page::restarted(),
             Err(SendError::Failed(error)) => page::text(
                 StatusCode::BAD_GATEWAY,
-                format!("the worker broke off before it answered: {error}"),
+                format!("the worker did not answer: {error}"),
             ),
         };
         return Answer { worker, response };
@@ -105,10 +113,13 @@ pub(crate) async fn forward(
 
 /// Makes the request of the browser one of the front.
 fn prepare(front: &Shared, peer: &Peer, parts: &mut Parts) {
+    cf::tell(parts.version, &mut parts.headers);
     parts.version = Version::HTTP_11;
     if let Some(authority) = parts.uri.authority() {
         // Written as to a proxy. Both are valid as they come out of a valid URI.
-        if let Ok(host) = HeaderValue::try_from(authority.as_str()) {
+        let host = authority.as_str();
+        let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+        if let Ok(host) = HeaderValue::try_from(host) {
             parts.headers.insert(HOST, host);
         }
         parts.uri = parts
@@ -129,13 +140,16 @@ fn stream(response: Response<Incoming>, returning: Returning, visit: Visit) -> R
     response.map(|incoming| Body::Upstream(FromUpstream::new(incoming, returning, visit)))
 }
 
-fn finish(mut response: Response<Body>, live_page: bool) -> Response<Body> {
+/// `script`: what a page is to load in addition.
+fn finish(mut response: Response<Body>, script: Option<&str>) -> Response<Body> {
     *response.version_mut() = Version::HTTP_11;
     headers::strip_hop_by_hop(response.headers_mut());
-    if live_page && headers::is_plain_html(response.status(), response.headers()) {
-        response = inject::inject(response);
+    match script {
+        Some(url) if headers::is_plain_html(response.status(), response.headers()) => {
+            inject::inject(response, url)
+        }
+        _ => response,
     }
-    response
 }
 
 fn switch(client: OnUpgrade, mut response: Response<Incoming>, visit: Visit) -> Response<Body> {

@@ -1,7 +1,8 @@
 //! Which headers are between two neighbours only, and what a request or an answer asks for.
 
 use hyper::header::{
-    ACCEPT, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HeaderMap, HeaderName, TE, TRAILER,
+    ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT,
+    HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE, TE, TRAILER,
     TRANSFER_ENCODING, UPGRADE,
 };
 use hyper::{Method, StatusCode};
@@ -20,6 +21,10 @@ pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
             headers.remove(name);
         }
         headers.remove(CONNECTION);
+    }
+    // A body that says its own end does not have another length as well.
+    if headers.contains_key(TRANSFER_ENCODING) {
+        headers.remove(CONTENT_LENGTH);
     }
     for name in [
         &KEEP_ALIVE,
@@ -56,14 +61,29 @@ pub(crate) fn is_navigation(method: &Method, headers: &HeaderMap) -> bool {
     }
 }
 
+/// Makes the answer come whole and as it is, so that it can be written into.
+pub(crate) fn ask_for_all(headers: &mut HeaderMap) {
+    for name in [
+        &ACCEPT_ENCODING,
+        &IF_MODIFIED_SINCE,
+        &IF_NONE_MATCH,
+        &IF_RANGE,
+        &RANGE,
+    ] {
+        headers.remove(name);
+    }
+}
+
 /// Whether an answer is a page that can be written into.
 pub(crate) fn is_plain_html(status: StatusCode, headers: &HeaderMap) -> bool {
     let html = headers
         .get(CONTENT_TYPE)
         .and_then(|kind| kind.to_str().ok())
         .is_some_and(|kind| {
-            let kind = kind.split(';').next().unwrap_or(kind);
-            kind.trim().eq_ignore_ascii_case("text/html")
+            let kind = kind.to_ascii_lowercase();
+            let (kind, parameters) = kind.split_once(';').unwrap_or((&kind, ""));
+            // In all other encodings of the web, tags are ASCII.
+            kind.trim() == "text/html" && !parameters.contains("utf-16")
         });
     let encoded = headers
         .get(CONTENT_ENCODING)
@@ -105,9 +125,27 @@ mod tests {
             ("x-mine", "1"),
             ("x-other", "2"),
             ("transfer-encoding", "chunked"),
+            ("content-length", "5"),
         ]);
         strip_hop_by_hop(&mut map);
         assert_eq!(map, headers(&[("x-other", "2")]));
+    }
+
+    #[test]
+    fn a_page_is_what_can_be_written_into() {
+        for (status, kind, encoding, expected) in [
+            (200, "text/html", "identity", true),
+            (404, "Text/HTML; charset=ISO-8859-1", "identity", true),
+            (200, "text/html;charset=UTF-16LE", "identity", false),
+            (200, "text/html", "gzip", false),
+            (200, "text/plain", "identity", false),
+            (206, "text/html", "identity", false),
+            (304, "text/html", "identity", false),
+        ] {
+            let headers = headers(&[("content-type", kind), ("content-encoding", encoding)]);
+            let status = StatusCode::from_u16(status).unwrap();
+            assert_eq!(is_plain_html(status, &headers), expected, "{status} {kind}");
+        }
     }
 
     #[test]

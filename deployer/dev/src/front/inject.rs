@@ -9,7 +9,6 @@ use hyper::header::{ACCEPT_RANGES, CONTENT_LENGTH, HeaderValue};
 
 use super::body::{Body, BodyError};
 use super::csp;
-use super::live::CLIENT_PATH;
 
 /// A `<head>` further down than this is not a page's head.
 const HEAD_WITHIN: usize = 64 * 1024;
@@ -17,15 +16,11 @@ const HEAD_WITHIN: usize = 64 * 1024;
 /// The longest start tag of a head that is waited for.
 const LONGEST_TAG: usize = 4096;
 
-/// Makes `response`, a page, load the client script.
-pub(crate) fn inject(mut response: Response<Body>) -> Response<Body> {
+/// Makes `response`, a page, load the client script from `url`.
+pub(crate) fn inject(mut response: Response<Body>, url: &str) -> Response<Body> {
     let nonce = csp::admit_client(response.headers_mut());
-    let script = match nonce {
-        None => format!("<script type=\"module\" src=\"{CLIENT_PATH}\"></script>"),
-        Some(nonce) => {
-            format!("<script type=\"module\" src=\"{CLIENT_PATH}\" nonce=\"{nonce}\"></script>")
-        }
-    };
+    let nonce = nonce.map_or_else(String::new, |nonce| format!(" nonce=\"{nonce}\""));
+    let script = format!("<script type=\"module\" src=\"{url}\"{nonce}></script>");
     let headers = response.headers_mut();
     let length = headers
         .get(CONTENT_LENGTH)
@@ -156,6 +151,19 @@ fn place(html: &[u8], head_counts: bool) -> Place {
     while let Some(found) = memchr::memchr(b'<', &html[from..]) {
         let at = from + found;
         let rest = &html[at..];
+        match starts_with(rest, b"<!--") {
+            Some(true) => match memchr::memmem::find(rest, b"-->") {
+                Some(end) => {
+                    from = at + end + b"-->".len();
+                    continue;
+                }
+                // A tag in there is none. What is longer than any comment goes on as it is.
+                None if rest.len() < HEAD_WITHIN => return Place::Perhaps(at),
+                None => {}
+            },
+            None => return Place::Perhaps(at),
+            Some(false) => {}
+        }
         if head_counts {
             match tag(rest, b"<head") {
                 Tag::Whole(end) => return Place::At(at + end),
@@ -265,6 +273,24 @@ mod tests {
                 "cut at {cut}"
             );
         }
+    }
+
+    #[test]
+    fn a_tag_in_a_comment_is_none() {
+        let html = "<!-- <head> --><html><!-- </body> --><head><title>t</title>";
+        for cut in 0..html.len() {
+            let (before, after) = html.split_at(cut);
+            assert_eq!(
+                injected(&[before, after]),
+                "<!-- <head> --><html><!-- </body> --><head>SCRIPT<title>t</title>",
+                "cut at {cut}"
+            );
+        }
+        let endless = format!("<!-- {}", "x".repeat(HEAD_WITHIN));
+        assert_eq!(
+            injected(&[&endless, "</body>"]),
+            format!("{endless}SCRIPT</body>")
+        );
     }
 
     #[test]

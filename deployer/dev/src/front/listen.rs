@@ -17,7 +17,7 @@ const ATTEMPTS: usize = 16;
 /// One or two listening sockets with the same port.
 pub(crate) struct Listeners {
     main: TcpListener,
-    /// `[::1]`, next to 127.0.0.1: browsers try both for `localhost`.
+    /// `[::1]`, next to 127.0.0.1 or 0.0.0.0: browsers try both for `localhost`.
     other: Option<TcpListener>,
     address: SocketAddr,
 }
@@ -43,7 +43,10 @@ impl Listeners {
             address: wanted,
             source,
         })?;
-        let other = if host == IpAddr::V4(Ipv4Addr::LOCALHOST) {
+        let other = if [Ipv4Addr::LOCALHOST, Ipv4Addr::UNSPECIFIED]
+            .map(IpAddr::V4)
+            .contains(&host)
+        {
             let twin = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), address.port());
             match listen(twin) {
                 Ok(listener) => Some(listener),

@@ -15,7 +15,10 @@ use super::gate::Failure;
 use super::json;
 
 /// The program of the pages.
-pub(crate) const CLIENT: &str = include_str!("client.js");
+const CLIENT: &str = include_str!("client.js");
+
+/// How failures look, in pages and in place of them.
+pub(crate) const STYLE: &str = include_str!("overlay.css");
 
 /// Where the pages find it.
 pub(crate) const CLIENT_PATH: &str = "/cdn-cgi/tiny/client.js";
@@ -87,14 +90,21 @@ impl Live {
         state.tell(&event);
     }
 
-    /// The client script, knowing what the page that loads it is made of.
-    pub(crate) fn client(&self) -> Response<Body> {
-        let head = format!(
-            "const loaded = {{ instance: {}, version: {} }};\n",
-            json::string(&self.instance),
-            self.lock().version
-        );
-        let mut response = Response::new(Body::from(head + CLIENT));
+    /// What a page that is asked for now has to load, so that it notices when it is out of date.
+    ///
+    /// To be read before the page is made, and once it is known by whom: a change meanwhile then
+    /// shows as one.
+    pub(crate) fn script_url(&self) -> String {
+        let version = self.lock().version;
+        format!(
+            "{CLIENT_PATH}?instance={}&amp;version={version}",
+            self.instance
+        )
+    }
+
+    pub(crate) fn client() -> Response<Body> {
+        let style = json::string(STYLE);
+        let mut response = Response::new(Body::from(format!("const STYLE = {style};\n{CLIENT}")));
         let headers = response.headers_mut();
         headers.insert(
             CONTENT_TYPE,

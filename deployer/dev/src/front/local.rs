@@ -37,8 +37,8 @@ pub(crate) async fn answer<B>(front: &Shared, peer: &Peer, request: &Request<B>)
     }
     match request.uri().path() {
         "/cdn-cgi/tiny/live" => Some(only_get(request, || front.live.subscribe()).into()),
-        live::CLIENT_PATH => Some(only_get(request, || front.live.client()).into()),
-        "/cdn-cgi/handler/scheduled" | "/cdn-cgi/local/scheduled" => {
+        live::CLIENT_PATH => Some(only_get(request, live::Live::client).into()),
+        "/cdn-cgi/handler/scheduled" | "/cdn-cgi/local/scheduled" | "/cdn-cgi/mf/scheduled" => {
             Some(scheduled(front, request).await)
         }
         _ => None,
@@ -77,7 +77,7 @@ async fn scheduled<B>(front: &Shared, request: &Request<B>) -> Local {
     };
     let visit = match front.gate.enter(host_of(request)).await {
         Ok(visit) => visit,
-        Err(failure) => return page::failure(&failure, false).into(),
+        Err(failure) => return page::failure(&failure, &page::Reader::Program).into(),
     };
     let worker = visit.upstream().name.clone();
     let outcome = front
@@ -115,6 +115,11 @@ pub(crate) fn host_of<B>(request: &Request<B>) -> Option<&str> {
     }
 }
 
+/// Whether the page that `request` asks for could load something from [`PREFIX`].
+pub(crate) fn is_for_here<B>(request: &Request<B>, peer: &Peer) -> bool {
+    host_of(request).is_some_and(|host| is_own(host, peer.local))
+}
+
 /// Whether no other site can be behind a request. A name of somebody else that points to this
 /// machine shows in Host, a page of another site in Origin, or in Sec-Fetch-Site.
 fn is_from_here(headers: &HeaderMap, local: IpAddr) -> bool {
@@ -124,9 +129,10 @@ fn is_from_here(headers: &HeaderMap, local: IpAddr) -> bool {
     if !is_own(host, local) {
         return false;
     }
+    // `none`: typed, or a bookmark. Another port of this machine is `same-site`.
     if headers
         .get(SEC_FETCH_SITE)
-        .is_some_and(|site| site == "cross-site")
+        .is_some_and(|site| site != "same-origin" && site != "none")
     {
         return false;
     }
@@ -181,6 +187,10 @@ mod tests {
             ("origin", "http://localhost:1338"),
             ("sec-fetch-site", "same-origin"),
         ]));
+        assert!(is_allowed(&[
+            ("host", "localhost"),
+            ("sec-fetch-site", "none")
+        ]));
     }
 
     #[test]
@@ -201,10 +211,12 @@ mod tests {
                 "{origin}"
             );
         }
-        assert!(!is_allowed(&[
-            ("host", "localhost:1338"),
-            ("sec-fetch-site", "cross-site")
-        ]));
+        for site in ["cross-site", "same-site"] {
+            assert!(
+                !is_allowed(&[("host", "localhost:1338"), ("sec-fetch-site", site)]),
+                "{site}"
+            );
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! [`FrontEvent`] for each. Called by the loop of this crate.
 
 mod body;
+mod cf;
 mod csp;
 mod error;
 mod forward;
@@ -123,7 +124,7 @@ pub(crate) struct Peer {
 }
 
 impl Front {
-    /// Takes the port: on 127.0.0.1 together with `[::1]`, else on `host` alone.
+    /// Takes the port on `host`; on `[::1]` as well where that means this machine by IPv4.
     ///
     /// Requests wait from here on, until [`FrontHandle::release`].
     #[expect(clippy::unused_async, reason = "the sockets are the async runtime's")]
@@ -177,13 +178,14 @@ impl Front {
 impl FrontHandle {
     /// Makes new requests wait, until [`Self::release`].
     ///
-    /// Those in flight may take `grace` to finish. Then a GET or HEAD without an answer waits as
-    /// well, and others are answered with 503. WebSockets are closed with 1012 at once.
+    /// Those in flight may take `grace` to finish. Then a GET, HEAD or OPTIONS without an answer
+    /// waits as well, and others are answered with 503. WebSockets are closed with 1012 at once.
     pub async fn hold(&self, grace: Duration) {
         self.shared.gate.hold(grace).await;
     }
 
-    /// Lets requests pass, to `routes` from now on.
+    /// Lets requests pass, to `routes` from now on. [`Self::reload`] comes before it, so that pages
+    /// which waited here do not count as old.
     pub fn release(&self, routes: Routes) {
         self.shared.gate.release(routes);
     }

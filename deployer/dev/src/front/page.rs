@@ -1,13 +1,11 @@
 //! What the front answers in its own name.
 
-use std::fmt::Write as _;
-
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 
 use super::body::Body;
 use super::gate::Failure;
-use super::live::CLIENT_PATH;
+use super::live::STYLE;
 
 /// A short text.
 pub(crate) fn text(status: StatusCode, text: impl Into<String>) -> Response<Body> {
@@ -18,13 +16,20 @@ pub(crate) fn text(status: StatusCode, text: impl Into<String>) -> Response<Body
     answer(status, "text/plain; charset=utf-8", text)
 }
 
+/// Who is told that there is no app.
+pub(crate) enum Reader<'a> {
+    /// A person in front of a browser, whose page loads the client script from this URL.
+    Page(Option<&'a str>),
+    Program,
+}
+
 /// There is no app yet, and this is why.
-pub(crate) fn failure(failure: &Failure, for_a_page: bool) -> Response<Body> {
-    let mut response = if for_a_page {
+pub(crate) fn failure(failure: &Failure, reader: &Reader<'_>) -> Response<Body> {
+    let mut response = if let Reader::Page(script) = reader {
         answer(
             StatusCode::SERVICE_UNAVAILABLE,
             "text/html; charset=utf-8",
-            html(failure),
+            html(failure, *script),
         )
     } else {
         text(
@@ -59,12 +64,19 @@ fn answer(status: StatusCode, kind: &'static str, body: String) -> Response<Body
     response
 }
 
-fn html(failure: &Failure) -> String {
+fn html(failure: &Failure, script: Option<&str>) -> String {
     let (title, text) = (escaped(&failure.title), escaped(&failure.text));
-    let mut page = String::with_capacity(text.len() + 1024);
-    // Writing to a string does not fail.
-    let _ = write!(
-        page,
+    let (script, hint) = match script {
+        Some(url) => (
+            format!("<script type=\"module\" src=\"{url}\"></script>\n"),
+            "Mend it and save; the app appears here by itself.",
+        ),
+        None => (
+            String::new(),
+            "Mend it and save, then load this page again.",
+        ),
+    };
+    format!(
         r#"<!doctype html>
 <html lang="en" data-tiny-failure>
 <head>
@@ -72,25 +84,18 @@ fn html(failure: &Failure) -> String {
 <meta name="viewport" content="width=device-width">
 <title>{title}</title>
 <style>
-body {{ margin: 0; background: #101114; color: #e8e8ea; font: 14px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }}
-main {{ box-sizing: border-box; max-width: 72rem; margin: 4vh auto; padding: 1.25rem 1.5rem; background: #1b1c20; border-top: 4px solid #ff5c57; border-radius: 6px; }}
-h1 {{ margin: 0 0 0.75rem; font-size: 1.1em; color: #ff8a86; }}
-pre {{ margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; font: inherit; }}
-p {{ margin: 1rem 0 0; color: #9a9ba3; }}
-</style>
-<script type="module" src="{CLIENT_PATH}"></script>
-</head>
-<body>
-<main role="alert">
-<h1>{title}</h1>
+{STYLE}</style>
+{script}</head>
+<body class="shade">
+<main class="panel" role="alert">
+<header><h1>{title}</h1></header>
 <pre>{text}</pre>
-<p>Mend it and save; the app appears here by itself.</p>
+<p>{hint}</p>
 </main>
 </body>
 </html>
 "#
-    );
-    page
+    )
 }
 
 fn escaped(text: &str) -> String {

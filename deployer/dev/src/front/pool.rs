@@ -183,8 +183,10 @@ impl Pool {
 
 /// The same request once more, where that is harmless.
 fn again(request: &Request<Outgoing>) -> Option<Request<Outgoing>> {
-    let harmless = matches!(*request.method(), Method::GET | Method::HEAD)
-        && matches!(request.body(), Outgoing::Nothing);
+    let harmless = matches!(
+        *request.method(),
+        Method::GET | Method::HEAD | Method::OPTIONS
+    ) && matches!(request.body(), Outgoing::Nothing);
     if !harmless {
         return None;
     }

@@ -13,8 +13,12 @@ use super::gate::Visit;
 
 const BUFFER: usize = 16 * 1024;
 
-/// How long a client may take to answer a Close frame.
-const FAREWELL: Duration = Duration::from_secs(1);
+/// How long a worker may take to answer a client's Close frame; browsers do not wait longer.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// How long a swap waits for a client to answer its Close frame. The client has it by then; the
+/// answer is for the worker that is about to go.
+const LAST_WORD: Duration = Duration::from_millis(50);
 
 /// A Close frame: final, opcode 8, unmasked; status 1012.
 const SERVICE_RESTART: &[u8] = b"\x88\x11\x03\xf4service restart";
@@ -47,7 +51,7 @@ async fn carry(client: OnUpgrade, worker: OnUpgrade, restart: CancellationToken)
         end = &mut downwards => {
             if matches!(end, Ok(End::Restart)) {
                 // The client's Close frame is for the worker as well.
-                let _ = tokio::time::timeout(FAREWELL, upwards).await;
+                let _ = tokio::time::timeout(LAST_WORD, upwards).await;
             }
         }
     }

@@ -14,6 +14,7 @@ async fn another_site_is_refused() {
             "Host: evil.example\r\n",
         ),
         ("/cdn-cgi/anything", "Host: evil.example\r\n"),
+        ("/cdn-cgi/mf/scheduled", "Sec-Fetch-Site: same-site\r\n"),
         (
             "/cdn-cgi/handler/scheduled",
             "Origin: http://evil.example\r\n",
@@ -102,14 +103,14 @@ async fn open_pages_are_told() {
 }
 
 #[tokio::test]
-async fn the_client_script_knows_its_session_and_version() {
+async fn the_client_script_is_a_program() {
     let rig = rig().await;
-    rig.handle.reload(Reload::Page);
-    let answer = rig.get("/cdn-cgi/tiny/client.js").await;
+    let answer = rig
+        .get("/cdn-cgi/tiny/client.js?instance=x&version=1")
+        .await;
     assert!(answer.contains("content-type: text/javascript; charset=utf-8\r\n"));
-    assert!(answer.contains("\r\n\r\nconst loaded = { instance: \""));
-    assert!(answer.contains(", version: 1 };\n"));
-    assert!(!answer.contains("eval"));
+    assert!(answer.contains("\r\n\r\nconst STYLE = \":host, :root {\\n"));
+    assert!(answer.contains("new EventSource(STREAM)"));
     let answer = rig.ask("POST /cdn-cgi/tiny/client.js", "").await;
     assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
 }

@@ -56,9 +56,12 @@ impl Drop for Rig {
 }
 
 async fn rig() -> Rig {
+    rig_on(Ipv4Addr::LOCALHOST.into()).await
+}
+
+async fn rig_on(host: IpAddr) -> Rig {
     let (sender, events) = mpsc::unbounded_channel();
     let options = FrontOptions { live_reload: true };
-    let host = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let (front, handle) = Front::bind(host, 0, options, sender, Arc::new(Echo))
         .await
         .unwrap();

@@ -1,9 +1,17 @@
 //! What browsers get to see.
 
-use super::super::Failure;
+use tokio::sync::Notify;
+
+use super::super::{Failure, Reload};
 use super::*;
 
-const SCRIPT: &str = "<script type=\"module\" src=\"/cdn-cgi/tiny/client.js\"></script>";
+/// The script that a page loads; what it says of its session is not known here.
+fn script(answer: &str) -> &str {
+    let start = "<script type=\"module\" src=\"/cdn-cgi/tiny/client.js?instance=";
+    let at = answer.find(start).expect(answer);
+    let end = answer[at..].find("</script>").expect(answer) + "</script>".len();
+    &answer[at..at + end]
+}
 const PAGE: &str = "Accept: text/html,application/xhtml+xml\r\nAccept-Encoding: gzip, br\r\n";
 
 fn failure() -> Failure {
@@ -32,7 +40,7 @@ async fn a_failure_before_the_first_release_is_answered() {
     let answer = rig.ask("GET /", PAGE).await;
     assert!(answer.contains("content-type: text/html"), "{answer}");
     assert!(answer.contains("expected `;` &lt;here&gt;"), "{answer}");
-    assert!(answer.contains(SCRIPT), "{answer}");
+    script(&answer);
     // Mended, but not built yet: wait.
     rig.handle.show_failure(None);
     let mut waiting = rig.connect().await;
@@ -83,7 +91,9 @@ async fn pages_load_the_client_script() {
     let rig = rig().await;
     rig.handle.release(only(page("").await));
     let answer = rig.ask("GET /", PAGE).await;
-    let body = format!("<html><head>{SCRIPT}<title>t</title></head>");
+    let script = script(&answer);
+    assert!(script.ends_with("&amp;version=0\"></script>"), "{script}");
+    let body = format!("<html><head>{script}<title>t</title></head>");
     assert!(answer.ends_with(&body), "{answer}");
     assert!(
         answer.contains(&format!("content-length: {}\r\n", body.len())),
@@ -142,5 +152,93 @@ async fn a_streamed_page_is_not_held_up() {
     rig.handle.release(only(upstream));
     let mut client = rig.connect().await;
     client.send("GET /", PAGE, "").await;
-    client.until(&format!("{SCRIPT}\r\n")).await;
+    client.until("&amp;version=0\"></script>\r\n").await;
+}
+
+#[tokio::test]
+async fn a_page_says_by_which_version_it_was_made() {
+    let rig = rig().await;
+    let (asked, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let notifies = (Arc::clone(&asked), Arc::clone(&go));
+    let upstream = worker(move |mut connection| {
+        let (asked, go) = notifies.clone();
+        async move {
+            while connection.head().await.is_some() {
+                asked.notify_one();
+                go.notified().await;
+                connection
+                    .answer_with("Content-Type: text/html\r\n", "<head>")
+                    .await;
+            }
+        }
+    })
+    .await;
+    rig.handle.release(only(upstream));
+    let mut client = rig.connect().await;
+    client.send("GET /", PAGE, "").await;
+    soon(asked.notified()).await;
+    // A change that comes while the page is being made is one that it does not know.
+    rig.handle.reload(Reload::Page);
+    go.notify_one();
+    client.until("&amp;version=0\"></script>").await;
+    client.send("GET /", PAGE, "").await;
+    go.notify_one();
+    client.until("&amp;version=1\"></script>").await;
+    // A page that waits for new code is made by it.
+    rig.handle.hold(GRACE).await;
+    client.send("GET /", PAGE, "").await;
+    assert!(client.is_silent().await);
+    rig.handle.reload(Reload::Page);
+    rig.handle.release(only(page("").await));
+    client
+        .until("&amp;version=2\"></script><title>t</title></head>")
+        .await;
+}
+
+#[tokio::test]
+async fn a_page_comes_whole() {
+    let rig = rig().await;
+    rig.handle.release(only(repeating().await));
+    let conditions = "If-None-Match: \"x\"\r\nIf-Modified-Since: x\r\nRange: bytes=0-1\r\n\
+                      If-Range: \"x\"\r\n";
+    let answer = rig.ask("GET /", &format!("{PAGE}{conditions}")).await;
+    for header in [
+        "if-none-match",
+        "if-modified-since",
+        "range",
+        "accept-encoding",
+    ] {
+        assert!(!answer.contains(&format!("\n{header}: ")), "{answer}");
+    }
+    // What the browser accepts is known to the worker all the same.
+    assert!(
+        answer.contains("\"clientAcceptEncoding\":\"gzip, br\"}"),
+        "{answer}"
+    );
+    let answer = rig.ask("GET /", conditions).await;
+    assert!(answer.contains("if-none-match: \"x\"\r\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn what_the_worker_compressed_all_the_same_passes() {
+    let rig = rig().await;
+    let upstream = worker(|mut connection| async move {
+        connection.head().await;
+        let headers = "Content-Type: text/html\r\nContent-Encoding: gzip\r\n";
+        connection.answer_with(headers, "\x1f<head>").await;
+    })
+    .await;
+    rig.handle.release(only(upstream));
+    let answer = rig.ask("GET /", PAGE).await;
+    assert!(answer.ends_with("\x1f<head>"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_page_seen_through_a_tunnel_stays_as_it_is() {
+    let rig = rig().await;
+    rig.handle.release(only(repeating().await));
+    let answer = rig
+        .ask("GET /", &format!("Host: app.example\r\n{PAGE}"))
+        .await;
+    assert!(answer.contains("accept-encoding: gzip, br\r\n"), "{answer}");
 }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tokio::sync::Notify;
+
 use super::super::{FrontError, FrontEvent};
 use super::*;
 
@@ -16,6 +18,7 @@ async fn a_request_passes_and_is_reported() {
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     let (_, got) = answer.split_once("\r\n\r\n").unwrap();
     let mut lines: Vec<_> = got.trim_end().split("\r\n").collect();
+    lines.retain(|line| !line.starts_with("x-tiny-cf: {"));
     lines.sort_unstable();
     assert_eq!(
         lines,
@@ -209,16 +212,161 @@ async fn a_taken_port_names_its_holder() {
 
 #[tokio::test]
 async fn a_port_taken_on_ipv6_alone_is_taken() {
-    let Ok(held) = std::net::TcpListener::bind("[::1]:0") else {
-        // A machine without IPv6.
-        return;
-    };
+    let held = std::net::TcpListener::bind("[::1]:0")
+        .expect("IPv6 on the loopback: `sysctl net.ipv6.conf.lo.disable_ipv6=0`");
     let port = held.local_addr().unwrap().port();
     let (events, _) = mpsc::unbounded_channel();
     let options = FrontOptions { live_reload: true };
     let host = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let error = Front::bind(host, port, options, events, Arc::new(Echo)).await;
     assert!(matches!(error, Err(FrontError::PortTaken { .. })));
+}
+
+#[tokio::test]
+async fn localhost_is_reached_by_ipv6_as_well() {
+    for host in [Ipv4Addr::LOCALHOST, Ipv4Addr::UNSPECIFIED] {
+        let rig = rig_on(host.into()).await;
+        rig.handle.release(only(repeating().await));
+        let port = rig.address.port();
+        for address in [format!("127.0.0.1:{port}"), format!("[::1]:{port}")] {
+            let mut client = Client(TcpStream::connect(&address).await.unwrap());
+            client.send("GET /", "Connection: close\r\n", "").await;
+            let answer = client.rest().await;
+            let ip = address.parse::<SocketAddr>().unwrap().ip();
+            let from = format!("cf-connecting-ip: {ip}\r\n");
+            assert!(answer.contains(&from), "{answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_does_not_make_up_where_it_is() {
+    let rig = rig().await;
+    rig.handle.release(only(repeating().await));
+    let answer = rig
+        .ask(
+            "GET /",
+            "X-Tiny-Cf: {\"country\":\"T1\"}\r\nAccept-Encoding: br\r\n",
+        )
+        .await;
+    assert_eq!(answer.matches("x-tiny-cf: ").count(), 1, "{answer}");
+    assert!(!answer.contains("T1"), "{answer}");
+    assert!(
+        answer.contains("\"clientAcceptEncoding\":\"br\"}\r\n"),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn a_body_has_one_length() {
+    let rig = rig().await;
+    let upstream = worker(|mut connection| async move {
+        let head = connection.head().await.unwrap();
+        read_until(&mut connection.0, "0\r\n\r\n").await;
+        connection.answer(&head).await;
+    })
+    .await;
+    rig.handle.release(only(upstream));
+    for headers in [
+        "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n",
+    ] {
+        let mut client = rig.connect().await;
+        let headers = format!("Connection: close\r\n{headers}");
+        client
+            .send("POST /", &headers, "5\r\nhello\r\n0\r\n\r\n")
+            .await;
+        let answer = client.rest().await;
+        if answer.starts_with("HTTP/1.1 400 ") {
+            continue;
+        }
+        let (_, got) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(got.contains("transfer-encoding: chunked\r\n"), "{answer}");
+        assert!(!got.contains("content-length"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_large_upload_arrives_whole() {
+    const SIZE: usize = 20 * 1024 * 1024;
+    let rig = rig().await;
+    let upstream = worker(|mut connection| async move {
+        let head = connection.head().await.unwrap();
+        assert!(
+            head.contains(&format!("content-length: {SIZE}\r\n")),
+            "{head}"
+        );
+        let mut body = vec![0; SIZE];
+        connection.0.read_exact(&mut body).await.unwrap();
+        let sum: u64 = body.iter().map(|byte| u64::from(*byte)).sum();
+        connection.answer(&sum.to_string()).await;
+    })
+    .await;
+    rig.handle.release(only(upstream));
+    let mut client = rig.connect().await;
+    let headers =
+        format!("Connection: close\r\nExpect: 100-continue\r\nContent-Length: {SIZE}\r\n");
+    client.send("POST /", &headers, "").await;
+    client.until("HTTP/1.1 100 Continue\r\n\r\n").await;
+    let body: Vec<u8> = (0..SIZE).map(|n| n.to_le_bytes()[0]).collect();
+    let sum: u64 = body.iter().map(|byte| u64::from(*byte)).sum();
+    client.0.write_all(&body).await.unwrap();
+    assert!(client.rest().await.ends_with(&format!("\r\n\r\n{sum}")));
+}
+
+#[tokio::test]
+async fn a_worker_learns_that_its_client_left() {
+    let rig = rig().await;
+    let (asked, left) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let script = (Arc::clone(&asked), Arc::clone(&left));
+    let upstream = worker(move |mut connection| {
+        let (asked, left) = script.clone();
+        async move {
+            connection.head().await;
+            asked.notify_one();
+            if connection.head().await.is_none() {
+                left.notify_one();
+            }
+        }
+    })
+    .await;
+    rig.handle.release(only(upstream));
+    let mut client = rig.connect().await;
+    client.send("GET /slow", "", "").await;
+    soon(asked.notified()).await;
+    drop(client);
+    soon(left.notified()).await;
+}
+
+#[tokio::test]
+async fn early_news_of_the_worker_is_not_taken_for_its_answer() {
+    let rig = rig().await;
+    let upstream = worker(|mut connection| async move {
+        connection.head().await;
+        connection
+            .say("HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n")
+            .await;
+        connection.answer("the answer").await;
+    })
+    .await;
+    rig.handle.release(only(upstream));
+    let answer = rig.get("/").await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(answer.ends_with("the answer"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_request_as_to_a_proxy_is_for_the_host_in_it() {
+    let rig = rig().await;
+    rig.handle.release(only(repeating().await));
+    let answer = rig
+        .ask("GET http://me:secret@app.example:81/a?b", "Host: other\r\n")
+        .await;
+    let (_, got) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(got.starts_with("GET /a?b HTTP/1.1\r\n"), "{got}");
+    assert!(got.contains("host: app.example:81\r\n"), "{got}");
+    let answer = rig.ask("CONNECT app.example:81", "").await;
+    assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
 }
 
 #[tokio::test]

@@ -66,10 +66,6 @@ async fn a_swap_closes_with_service_restart() {
         bytes(&mut client, 19).await,
         b"\x88\x11\x03\xf4service restart"
     );
-    // Reconnecting waits for the new worker.
-    let mut next = rig.connect().await;
-    next.send("GET /ws", UPGRADE, "").await;
-    assert!(next.is_silent().await);
     // The answer to the Close frame ends it well before the grace is over.
     client
         .0
@@ -78,6 +74,10 @@ async fn a_swap_closes_with_service_restart() {
         .unwrap();
     assert_eq!(client.rest().await, "");
     soon(hold).await.unwrap();
+    // Reconnecting waits for the new worker.
+    let mut next = rig.connect().await;
+    next.send("GET /ws", UPGRADE, "").await;
+    assert!(next.is_silent().await);
     rig.handle.release(only(chatty().await));
     next.until("hello").await;
 }
@@ -100,13 +100,11 @@ async fn a_close_frame_never_lands_inside_of_another() {
 }
 
 #[tokio::test]
-async fn one_that_does_not_answer_is_cut_off() {
+async fn one_that_does_not_answer_does_not_hold_up_the_swap() {
     let rig = rig().await;
     rig.handle.release(only(chatty().await));
     let mut client = open(&rig).await;
-    tokio::time::timeout(Duration::from_secs(1), rig.handle.hold(GRACE))
-        .await
-        .expect("the grace bounds it");
+    soon(rig.handle.hold(Duration::from_mins(1))).await;
     let mut rest = Vec::new();
     soon(client.0.read_to_end(&mut rest)).await.unwrap();
     assert_eq!(rest, b"\x88\x11\x03\xf4service restart");
