@@ -44,6 +44,7 @@ pub(crate) async fn measure(
     let launcher = std::env::current_exe().map_err(|error| boxed(Io(error)))?;
     let programs = Programs {
         workerd: workerd.path,
+        workerd_date: workerd.version,
         launcher: Utf8PathBuf::from_path_buf(launcher)
             .map_err(|_| boxed(Io(std::io::Error::other("the path of tiny is not UTF-8"))))?,
         simulators: None,
@@ -61,7 +62,7 @@ pub(crate) async fn measure(
             bindings: Vec::new(),
             classes,
             consumers: Vec::new(),
-            assets: false,
+            tails: Vec::new(),
         }],
         state: folder.join("state"),
         run: folder.join("run"),

@@ -132,7 +132,7 @@ fn one(project: &Project, worker: &tiny_manifest::Worker, build: &Build) -> runt
                 max_concurrency: consumer.max_concurrency,
             })
             .collect(),
-        assets: worker.assets.is_some(),
+        tails: worker.tail_consumers.clone(),
     }
 }
 
@@ -150,7 +150,7 @@ fn bindings(
     }
     for secret in &worker.secrets {
         if let Some(value) = project.secrets.get(&secret.name) {
-            all.push((secret.name.clone(), runtime::Binding::Text(value)));
+            all.push((secret.name.clone(), runtime::Binding::Secret(value)));
         }
     }
     for object in &worker.durable_objects {
@@ -161,7 +161,7 @@ fn bindings(
         all.push((object.binding.clone(), binding));
     }
     for (name, binding) in &worker.bindings {
-        all.push((name.clone(), local(worker, name, binding)));
+        all.push((name.clone(), local(binding)));
     }
     if let Some(name) = worker.assets.as_ref().and_then(|assets| assets.binding.clone()) {
         all.push((name, runtime::Binding::Assets));
@@ -170,7 +170,7 @@ fn bindings(
 }
 
 /// The local form of a binding.
-fn local(worker: &tiny_manifest::Worker, name: &str, binding: &Binding) -> runtime::Binding {
+fn local(binding: &Binding) -> runtime::Binding {
     let remote_only = |product: &str| runtime::Binding::RemoteOnly {
         product: product.to_owned(),
     };
@@ -183,7 +183,6 @@ fn local(worker: &tiny_manifest::Worker, name: &str, binding: &Binding) -> runti
             delivery_delay: *delivery_delay,
         },
         Binding::RateLimit { limit, period } => runtime::Binding::RateLimit {
-            namespace: format!("{}-{name}", worker.id),
             limit: *limit,
             period: *period,
         },
@@ -201,7 +200,18 @@ fn local(worker: &tiny_manifest::Worker, name: &str, binding: &Binding) -> runti
             dataset: dataset.clone(),
         },
         Binding::VersionMetadata => runtime::Binding::VersionMetadata,
-        Binding::SendEmail { .. } => runtime::Binding::SendEmail,
+        Binding::SendEmail {
+            destination_address,
+            allowed_destination_addresses,
+            allowed_sender_addresses,
+        } => runtime::Binding::SendEmail {
+            allowed_destinations: destination_address
+                .iter()
+                .chain(allowed_destination_addresses)
+                .cloned()
+                .collect(),
+            allowed_senders: allowed_sender_addresses.clone(),
+        },
         Binding::Ai => remote_only("Workers AI"),
         Binding::Browser => remote_only("Browser Rendering"),
         Binding::Images => remote_only("Images"),

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
-use croner::Cron;
+use croner::parser::{CronParser, Seconds, Year};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -90,7 +90,13 @@ async fn announce<T>(
 }
 
 fn after(cron: &str, time: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let cron: Cron = cron.parse().ok()?;
+    // As Cloudflare reads them: five fields, and Sunday is 1.
+    let parser = CronParser::builder()
+        .seconds(Seconds::Disallowed)
+        .year(Year::Disallowed)
+        .alternative_weekdays(true)
+        .build();
+    let cron = parser.parse(cron).ok()?;
     cron.find_next_occurrence(&time, false).ok()
 }
 
@@ -105,6 +111,8 @@ mod tests {
         let next = after("* * * * *", now).unwrap();
         assert!(next > now && next - now <= chrono::Duration::minutes(1));
         assert_eq!(after("0 4 * * *", now).unwrap().format("%H:%M").to_string(), "04:00");
+        let on_sunday = after("0 4 * * 1", now).unwrap();
+        assert_eq!(on_sunday.format("%a").to_string(), "Sun");
         assert_eq!(after("not a cron", now), None);
     }
 }

@@ -6,7 +6,6 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use fs4::FileExt as _;
 use tiny_assets::Assets;
 use tiny_manifest::{LoadOptions, Stack};
 
@@ -225,7 +224,7 @@ impl Claim {
             .create(true)
             .truncate(false)
             .open(&path)?;
-        if file.file().try_lock_exclusive().is_err() {
+        if file.file().try_lock().is_err() {
             let mut holder = String::new();
             // The name only helps; without it the error stands all the same.
             let _ = file.read_to_string(&mut holder);

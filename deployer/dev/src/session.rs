@@ -110,6 +110,20 @@ pub async fn run(
     options: DevOptions,
     provisioner: Provisioner,
     reporter: Arc<dyn Reporter>,
+    commands: mpsc::UnboundedReceiver<Command>,
+    listener: impl Fn(DevEvent) + Send + Sync,
+) -> Result<(), DevError> {
+    // Builds and downloads are tasks of this thread: they wait, mostly, and what computes is
+    // handed on by themselves. Ending the set ends them with every program that they started.
+    tokio::task::LocalSet::new()
+        .run_until(run_here(options, provisioner, reporter, commands, listener))
+        .await
+}
+
+async fn run_here(
+    options: DevOptions,
+    provisioner: Provisioner,
+    reporter: Arc<dyn Reporter>,
     mut commands: mpsc::UnboundedReceiver<Command>,
     listener: impl Fn(DevEvent) + Send + Sync,
 ) -> Result<(), DevError> {

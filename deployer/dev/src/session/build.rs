@@ -56,7 +56,7 @@ impl Session<'_> {
             })
             .collect();
         let (builder, events) = (Arc::clone(&self.builder), self.events.clone());
-        let task = tokio::spawn(async move {
+        let task = tokio::task::spawn_local(async move {
             let outcome = build_all(&builder, requests).await;
             // The session ended meanwhile.
             let _ = events.send(Event::Built { number, outcome });

@@ -42,7 +42,7 @@ impl Session<'_> {
         let provisioner = self.provisioner.clone();
         let near = self.project.stack.root.clone();
         let events = self.events.clone();
-        tokio::spawn(async move {
+        tokio::task::spawn_local(async move {
             let programs = async {
                 let workerd = provisioner.workerd(&near).await?;
                 let launcher = std::env::current_exe()?;
@@ -50,6 +50,7 @@ impl Session<'_> {
                     .map_err(|_| std::io::Error::other("the path of tiny is not valid UTF-8"))?;
                 Ok(Programs {
                     workerd: workerd.path,
+                    workerd_date: workerd.version,
                     launcher,
                     simulators: None,
                 })
@@ -104,9 +105,9 @@ impl Session<'_> {
                 });
                 self.born = Instant::now();
                 self.stale = false;
-                self.front.release(self.routes());
                 self.front.show_failure(None);
                 self.front.reload(Reload::Page);
+                self.front.release(self.routes());
                 self.served(&cause, pause);
             }
             Err(error) => {
@@ -154,7 +155,12 @@ impl Session<'_> {
         let workers = &self.project.stack.workers;
         let crons = workers
             .iter()
-            .flat_map(|worker| worker.crons.iter().map(|cron| (worker.id.clone(), cron.clone())))
+            .flat_map(|worker| {
+                worker
+                    .crons
+                    .iter()
+                    .map(|cron| (worker.id.clone(), cron.clone()))
+            })
             .collect();
         self.crons.set(crons, &self.events, Event::Due);
         if self.ready {
@@ -235,8 +241,8 @@ impl Session<'_> {
             runtime.stop().await;
         }
         self.project.clear_data()?;
-        self.back().await?;
         self.front.reload(Reload::Page);
+        self.back().await?;
         self.say(DevEvent::Cleared);
         Ok(())
     }
