@@ -151,22 +151,21 @@ pub(crate) async fn compile(
     let mut lines = BufReader::new(child.stdout.take().ok_or_else(no_pipe)?).lines();
     let mut progress = Progress::new(&workspace.package, reporter);
     let mut chunk = Vec::with_capacity(4096);
-    loop {
+    let mut talks = true;
+    // Either may end before the other.
+    while talks || stderr.is_some() {
         tokio::select! {
-            line = lines.next_line() => match line.map_err(BuildError::Io)? {
+            line = lines.next_line(), if talks => match line.map_err(BuildError::Io)? {
                 Some(line) => said.line(&line),
-                None => break,
+                None => talks = false,
             },
-            read = read_some(&mut stderr, &mut chunk) => {
+            read = read_some(&mut stderr, &mut chunk), if stderr.is_some() => {
                 if read == 0 { stderr = None; continue }
                 let text = String::from_utf8_lossy(&chunk);
                 progress.hear(&text);
                 said.aside(&text);
             }
         }
-    }
-    while read_some(&mut stderr, &mut chunk).await > 0 {
-        said.aside(&String::from_utf8_lossy(&chunk));
     }
     let status = child.wait().await.map_err(BuildError::Io)?;
     group.ended();
@@ -178,12 +177,12 @@ fn no_pipe() -> BuildError {
     BuildError::Io(std::io::Error::other("cargo has no output"))
 }
 
-/// Reads what there is; 0 at the end. Waits for ever when there is no stream any more.
+/// Reads what there is; 0 at the end.
 async fn read_some(from: &mut Option<tokio::process::ChildStderr>, into: &mut Vec<u8>) -> usize {
     into.clear();
     match from {
         Some(from) => from.read_buf(into).await.unwrap_or(0),
-        None => std::future::pending().await,
+        None => 0,
     }
 }
 
