@@ -16,8 +16,16 @@ impl<'u> Address<'u> {
         let rest = rest.split_once('#').map_or(rest, |(rest, _)| rest);
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         match rest.find('/') {
-            Some(slash) => Self { authority: &rest[..slash], path: &rest[slash..], query },
-            None => Self { authority: rest, path: "/", query },
+            Some(slash) => Self {
+                authority: &rest[..slash],
+                path: &rest[slash..],
+                query,
+            },
+            None => Self {
+                authority: rest,
+                path: "/",
+                query,
+            },
         }
     }
 }
@@ -53,10 +61,21 @@ mod tests {
         let whole = Address::of("http://localhost:1338/todos?userId=a%2Fb&x=/?#top");
         assert_eq!(
             whole,
-            Address { authority: "localhost:1338", path: "/todos", query: "userId=a%2Fb&x=/?" }
+            Address {
+                authority: "localhost:1338",
+                path: "/todos",
+                query: "userId=a%2Fb&x=/?"
+            }
         );
         let bare = Address::of("https://example.com");
-        assert_eq!(bare, Address { authority: "example.com", path: "/", query: "" });
+        assert_eq!(
+            bare,
+            Address {
+                authority: "example.com",
+                path: "/",
+                query: ""
+            }
+        );
         assert_eq!(Address::of("https://example.com?a=/").path, "/");
     }
 

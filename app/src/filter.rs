@@ -24,7 +24,10 @@ impl Filter {
 
     /// What `?filter=` asks for; everything else shows all.
     pub fn named(name: &str) -> Self {
-        Self::EVERY.into_iter().find(|filter| filter.name() == name).unwrap_or_default()
+        Self::EVERY
+            .into_iter()
+            .find(|filter| filter.name() == name)
+            .unwrap_or_default()
     }
 
     pub fn shows(self, todo: &Todo) -> bool {

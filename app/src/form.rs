@@ -46,7 +46,12 @@ impl Fields {
 
 /// The changes that a form asks for. `now` is in milliseconds and becomes the id of a new todo.
 pub fn changes(form: &str, todos: &Todos, now: u64) -> Result<Changes, BadForm> {
-    let Fields { action, id, text, completed } = Fields::read(form)?;
+    let Fields {
+        action,
+        id,
+        text,
+        completed,
+    } = Fields::read(form)?;
     let text = text.trim();
     check_text(text).map_err(|rejection| BadForm(rejection.reason))?;
     let one = |change| {
@@ -58,12 +63,24 @@ pub fn changes(form: &str, todos: &Todos, now: u64) -> Result<Changes, BadForm> 
         "add" | "edit" if text.is_empty() => Ok(Vec::new()),
         "add" => {
             let text = Some(text.to_owned());
-            Ok(vec![(fresh_id(todos, now), Change::Set { text, completed: Some(false) })])
+            Ok(vec![(
+                fresh_id(todos, now),
+                Change::Set {
+                    text,
+                    completed: Some(false),
+                },
+            )])
         }
-        "edit" => one(Change::Set { text: Some(text.to_owned()), completed: None }),
+        "edit" => one(Change::Set {
+            text: Some(text.to_owned()),
+            completed: None,
+        }),
         "toggle" => {
             let toggled = || todos.get(&id).map(|todo| !todo.completed);
-            one(Change::Set { text: None, completed: completed.or_else(toggled) })
+            one(Change::Set {
+                text: None,
+                completed: completed.or_else(toggled),
+            })
         }
         "delete" => one(Change::Delete),
         "clear" => Ok(todos
@@ -72,7 +89,9 @@ pub fn changes(form: &str, todos: &Todos, now: u64) -> Result<Changes, BadForm> 
             .map(|row| (Id::clone(&row.id), Change::Delete))
             .collect()),
         "" => Err(BadForm("The form lacks an action.".into())),
-        _ => Err(BadForm("The form's action is none of add, edit, toggle, delete, clear.".into())),
+        _ => Err(BadForm(
+            "The form's action is none of add, edit, toggle, delete, clear.".into(),
+        )),
     }
 }
 
@@ -92,7 +111,10 @@ mod tests {
 
     fn list() -> Todos {
         let mut todos = Todos::default();
-        edit(&mut todos, vec![("1000", add("tea")), ("a b", add("bread"))]);
+        edit(
+            &mut todos,
+            vec![("1000", add("tea")), ("a b", add("bread"))],
+        );
         post(&mut todos, "action=toggle&id=a+b&completed=true").unwrap();
         todos
     }

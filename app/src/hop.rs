@@ -19,8 +19,14 @@ pub enum Ask {
 }
 
 impl Ask {
-    const EVERY: [Self; 6] =
-        [Self::Page, Self::Json, Self::Usage, Self::Export, Self::Form, Self::Socket];
+    const EVERY: [Self; 6] = [
+        Self::Page,
+        Self::Json,
+        Self::Usage,
+        Self::Export,
+        Self::Form,
+        Self::Socket,
+    ];
 
     fn path(self) -> &'static str {
         match self {
@@ -56,7 +62,11 @@ const COOKIE: &str = "&cookie=";
 
 impl Hop {
     pub fn to_url(&self) -> String {
-        let Visit { user, named, filter } = &self.visit;
+        let Visit {
+            user,
+            named,
+            filter,
+        } = &self.visit;
         let mut url = String::with_capacity(80 + user.len());
         url.push_str(ORIGIN);
         url.push_str(self.ask.path());
@@ -73,7 +83,8 @@ impl Hop {
 
     /// Splits the cookie, in its encoded form, off a URL; what is left names the answer's body.
     pub fn split_cookie(url: &str) -> (&str, Option<&str>) {
-        url.split_once(COOKIE).map_or((url, None), |(url, cookie)| (url, Some(cookie)))
+        url.split_once(COOKIE)
+            .map_or((url, None), |(url, cookie)| (url, Some(cookie)))
     }
 
     /// `None`: [`Self::to_url`] has not written this.
@@ -91,7 +102,11 @@ impl Hop {
             ("user", user) => (false, user),
             _ => return None,
         };
-        let visit = Visit { user: decode(user)?, named, filter: Filter::named(filter) };
+        let visit = Visit {
+            user: decode(user)?,
+            named,
+            filter: Filter::named(filter),
+        };
         Some(Self { ask, visit, cookie })
     }
 }

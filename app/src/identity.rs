@@ -162,7 +162,11 @@ pub fn decode(encoded: &str) -> Option<String> {
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
-        let hex = |offset: usize| bytes.get(at + offset).and_then(|b| char::from(*b).to_digit(16));
+        let hex = |offset: usize| {
+            bytes
+                .get(at + offset)
+                .and_then(|b| char::from(*b).to_digit(16))
+        };
         match (bytes[at], hex(1), hex(2)) {
             (b'%', Some(high), Some(low)) => {
                 decoded.push(u8::try_from(high * 16 + low).unwrap_or(b'?'));
@@ -251,7 +255,10 @@ mod tests {
         let id = anonymous(1_700_000_000_000, u64::MAX);
         let tail = id.strip_prefix("anon-1700000000000-").unwrap();
         assert_eq!(tail.len(), 9);
-        assert!(tail.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase()));
+        assert!(
+            tail.bytes()
+                .all(|b| b.is_ascii_digit() || b.is_ascii_lowercase())
+        );
         assert_eq!(
             session_cookie("anon-1-abc"),
             "session=anon-1-abc; Path=/; Max-Age=86400; HttpOnly"
@@ -261,7 +268,14 @@ mod tests {
     #[test]
     fn impossible_ids_are_refused() {
         let refusal = |query| {
-            identify(&Visitor { query: Some(query), ..Visitor::default() }, None).unwrap_err()
+            identify(
+                &Visitor {
+                    query: Some(query),
+                    ..Visitor::default()
+                },
+                None,
+            )
+            .unwrap_err()
         };
         assert_eq!(refusal("userId="), Refusal::Empty);
         assert_eq!(refusal("userId"), Refusal::Empty);
@@ -272,7 +286,11 @@ mod tests {
         assert_eq!(refusal(long), Refusal::TooLong);
         let longest: &'static str = Box::leak(format!("userId={}", "é".repeat(128)).into());
         assert_eq!(
-            who(&Visitor { query: Some(longest), ..Visitor::default() }).1,
+            who(&Visitor {
+                query: Some(longest),
+                ..Visitor::default()
+            })
+            .1,
             Source::Query
         );
     }
@@ -281,22 +299,38 @@ mod tests {
     fn with_a_secret_only_signed_names_count() {
         let signer = Signer::new("hush");
         let token: &'static str = Box::leak(format!("Bearer {}", signer.sign("bob")).into());
-        let cookie: &'static str =
-            Box::leak(format!("session={}", signer.sign("carol")).into());
+        let cookie: &'static str = Box::leak(format!("session={}", signer.sign("carol")).into());
         let who = |visitor: Visitor| identify(&visitor, Some(&signer)).map(|found| found.user);
 
         let query = Some("userId=alice");
         assert_eq!(
-            who(Visitor { query, authorization: Some(token), cookie: None }).unwrap(),
+            who(Visitor {
+                query,
+                authorization: Some(token),
+                cookie: None
+            })
+            .unwrap(),
             "bob"
         );
         assert_eq!(
-            who(Visitor { query, authorization: None, cookie: Some(cookie) }).unwrap(),
+            who(Visitor {
+                query,
+                authorization: None,
+                cookie: Some(cookie)
+            })
+            .unwrap(),
             "carol"
         );
-        let forged = Visitor { authorization: Some("Bearer bob.forged"), ..Visitor::default() };
+        let forged = Visitor {
+            authorization: Some("Bearer bob.forged"),
+            ..Visitor::default()
+        };
         assert_eq!(identify(&forged, Some(&signer)), Err(Refusal::Unsigned));
-        let plain = Visitor { query, cookie: Some("session=carol"), ..Visitor::default() };
+        let plain = Visitor {
+            query,
+            cookie: Some("session=carol"),
+            ..Visitor::default()
+        };
         assert_eq!(identify(&plain, Some(&signer)).unwrap().source, Source::New);
     }
 

@@ -2,7 +2,8 @@
 //! what runs on every request.
 
 use wasm_bindgen::prelude::*;
-use worker::js_sys::{Promise, Uint8Array};
+use worker::js_sys::{JsString, Promise, Uint8Array};
+use worker::web_sys::Request;
 
 #[wasm_bindgen]
 extern "C" {
@@ -18,6 +19,9 @@ extern "C" {
     #[wasm_bindgen(method, getter, js_name = SESSION_SECRET)]
     pub fn session_secret(this: &Bindings) -> Option<String>;
 
+    #[wasm_bindgen(method, getter, js_name = TINYBASE_STORE)]
+    pub fn stores(this: &Bindings) -> Option<Namespace>;
+
     pub type Limiter;
 
     #[wasm_bindgen(method, catch)]
@@ -27,6 +31,36 @@ extern "C" {
 
     #[wasm_bindgen(method, getter)]
     pub fn success(this: &Outcome) -> bool;
+
+    pub type Namespace;
+
+    #[wasm_bindgen(method, catch, js_name = getByName)]
+    pub fn get_by_name(this: &Namespace, name: &str) -> Result<Stub, JsValue>;
+
+    pub type Stub;
+
+    #[wasm_bindgen(method, catch, js_name = fetch)]
+    pub fn get(this: &Stub, url: &str) -> Result<Promise, JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = fetch)]
+    pub fn send(this: &Stub, request: &Request) -> Result<Promise, JsValue>;
+
+    /// A WebSocket that takes text which already is JavaScript's, so that telling many costs one
+    /// conversion.
+    pub type Socket;
+
+    #[wasm_bindgen(method, catch)]
+    pub fn send(this: &Socket, text: &JsString) -> Result<(), JsValue>;
+
+    /// A Durable Object's storage.
+    pub type Storage;
+
+    /// What `write` writes is kept entirely or, when it throws, not at all.
+    #[wasm_bindgen(method, catch, js_name = transactionSync)]
+    pub fn transaction(
+        this: &Storage,
+        write: &mut dyn FnMut() -> Result<(), JsValue>,
+    ) -> Result<(), JsValue>;
 
     #[wasm_bindgen(js_namespace = crypto, js_name = getRandomValues)]
     fn fill_with_randomness(bytes: &Uint8Array) -> Uint8Array;
@@ -38,4 +72,14 @@ pub fn random() -> u64 {
     let mut bytes = [0; 8];
     filled.copy_to(&mut bytes);
     u64::from_le_bytes(bytes)
+}
+
+/// Milliseconds since 1970. Within one event the platform's clock stands still.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a whole number of milliseconds after 1970"
+)]
+pub fn now() -> u64 {
+    worker::js_sys::Date::now() as u64
 }

@@ -5,6 +5,7 @@
 //! up to date. All else is plain Rust without a platform, tested natively.
 
 pub mod address;
+pub mod answer;
 pub mod filter;
 pub mod form;
 pub mod hop;
@@ -12,7 +13,12 @@ pub mod identity;
 pub mod js;
 pub mod merge;
 pub mod message;
+pub mod object;
+pub mod page;
 pub mod room;
 pub mod route;
 pub mod signature;
+pub mod store;
 pub mod todos;
+pub mod usage;
+pub mod worker;

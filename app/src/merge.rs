@@ -39,9 +39,20 @@ impl History {
     /// Notes what was done, and forgets what can't be in flight any more.
     pub fn record(&mut self, effects: &[Effect], now: u64) {
         self.version += 1;
-        let before = effects.iter().map(|e| (Id::clone(&e.id), e.before.clone())).collect();
-        self.steps.push_back(Step { version: self.version, at: now, before });
-        while self.steps.front().is_some_and(|step| step.at + IN_FLIGHT < now) {
+        let before = effects
+            .iter()
+            .map(|e| (Id::clone(&e.id), e.before.clone()))
+            .collect();
+        self.steps.push_back(Step {
+            version: self.version,
+            at: now,
+            before,
+        });
+        while self
+            .steps
+            .front()
+            .is_some_and(|step| step.at + IN_FLIGHT < now)
+        {
             self.steps.pop_front();
         }
     }
@@ -73,14 +84,26 @@ pub struct Bases(VecDeque<Base>);
 impl Bases {
     /// A client that was sent the state `version` and nothing since.
     pub fn starting(version: u64, now: u64) -> Self {
-        Self(VecDeque::from([Base { version, sent_at: now, own: Vec::new() }]))
+        Self(VecDeque::from([Base {
+            version,
+            sent_at: now,
+            own: Vec::new(),
+        }]))
     }
 
     /// The client was sent the state `version`.
     pub fn sent(&mut self, version: u64, now: u64) {
-        self.0.push_back(Base { version, sent_at: now, own: Vec::new() });
+        self.0.push_back(Base {
+            version,
+            sent_at: now,
+            own: Vec::new(),
+        });
         // Whoever got a newer state long ago has left the older one behind.
-        while self.0.get(1).is_some_and(|next| next.sent_at + IN_FLIGHT < now) {
+        while self
+            .0
+            .get(1)
+            .is_some_and(|next| next.sent_at + IN_FLIGHT < now)
+        {
             self.0.pop_front();
         }
     }
@@ -94,19 +117,23 @@ impl Bases {
     /// hold `store`, on top of the state that was found to be its base.
     pub fn edit(
         &mut self,
-        store: Vec<(Id, Todo)>,
+        store: &[(Id, Todo)],
         todos: &Todos,
         history: &History,
         now: u64,
     ) -> Edit {
-        while self.0.get(1).is_some_and(|next| next.sent_at + IN_FLIGHT < now) {
+        while self
+            .0
+            .get(1)
+            .is_some_and(|next| next.sent_at + IN_FLIGHT < now)
+        {
             self.0.pop_front();
         }
         let theirs: HashMap<&str, &Todo> = store.iter().map(|(id, todo)| (&**id, todo)).collect();
         let mut best: Option<(usize, usize, Difference)> = None;
         for (place, base) in self.0.iter().enumerate() {
             let then = base.over(history);
-            let found = difference(&store, &theirs, todos, &then);
+            let found = difference(store, &theirs, todos, &then);
             let cost: usize = found.iter().map(|(_, (_, cost))| cost).sum();
             let better = match &best {
                 None => true,
@@ -117,7 +144,10 @@ impl Bases {
             }
         }
         let Some((place, _, found)) = best else {
-            return Edit { changes: Vec::new(), behind: true };
+            return Edit {
+                changes: Vec::new(),
+                behind: true,
+            };
         };
         self.0.drain(..place);
         let behind = self.0.len() > 1;
@@ -128,7 +158,13 @@ impl Bases {
                 base.own.push((Id::clone(id), holds));
             }
         }
-        Edit { changes: found.into_iter().map(|(id, (change, _))| (id, change)).collect(), behind }
+        Edit {
+            changes: found
+                .into_iter()
+                .map(|(id, (change, _))| (id, change))
+                .collect(),
+            behind,
+        }
     }
 }
 
@@ -173,14 +209,25 @@ fn difference(
             }
             None => {
                 let Todo { text, completed } = todo.clone();
-                (Change::Set { text: Some(text), completed: Some(completed) }, 2)
+                (
+                    Change::Set {
+                        text: Some(text),
+                        completed: Some(completed),
+                    },
+                    2,
+                )
             }
         };
         found.push((Id::clone(id), (change, cost)));
     }
-    let present = todos.iter().map(|row| &row.id).filter(|id| !then.contains_key(&***id));
+    let present = todos
+        .iter()
+        .map(|row| &row.id)
+        .filter(|id| !then.contains_key(&***id));
     let gone = present.map(Id::clone).chain(
-        then.iter().filter(|(_, had)| had.is_some()).map(|(id, _)| Id::from(*id)),
+        then.iter()
+            .filter(|(_, had)| had.is_some())
+            .map(|(id, _)| Id::from(*id)),
     );
     for id in gone.filter(|id| !theirs.contains_key(&**id)) {
         found.push((id, (Change::Delete, 2)));
@@ -218,7 +265,10 @@ mod tests {
                 now: 1_000,
             };
             for (position, id) in (0..).zip(todos) {
-                let todo = Todo { text: format!("text of {id}"), completed: false };
+                let todo = Todo {
+                    text: format!("text of {id}"),
+                    completed: false,
+                };
                 room.todos.restore(position, Id::from(*id), todo);
             }
             let has = room.everything();
@@ -233,7 +283,10 @@ mod tests {
         }
 
         fn everything(&self) -> Vec<(Id, Todo)> {
-            self.todos.iter().map(|row| (Id::clone(&row.id), row.todo.clone())).collect()
+            self.todos
+                .iter()
+                .map(|row| (Id::clone(&row.id), row.todo.clone()))
+                .collect()
         }
 
         /// The client reads all that it was sent; each message replaces what it has.
@@ -250,7 +303,9 @@ mod tests {
             edit(&mut client.has);
             let store = client.has.clone();
             let Edit { changes, behind } =
-                client.bases.edit(store.clone(), &self.todos, &self.history, self.now);
+                client
+                    .bases
+                    .edit(&store, &self.todos, &self.history, self.now);
             let effects = self.todos.effects(changes);
             self.todos.apply(&effects);
             if !effects.is_empty() {
@@ -258,7 +313,11 @@ mod tests {
             }
             let everything = self.everything();
             for at in 0..self.clients.len() {
-                let told = if at == who { behind || store != everything } else { !effects.is_empty() };
+                let told = if at == who {
+                    behind || store != everything
+                } else {
+                    !effects.is_empty()
+                };
                 let (version, now) = (self.history.version(), self.now);
                 let client = &mut self.clients[at];
                 if told {
@@ -276,17 +335,22 @@ mod tests {
     }
 
     fn add(id: &'static str) -> impl FnOnce(&mut Vec<(Id, Todo)>) {
-        move |has| has.push((id.into(), Todo { text: id.to_uppercase(), completed: false }))
+        move |has| {
+            has.push((
+                id.into(),
+                Todo {
+                    text: id.to_uppercase(),
+                    completed: false,
+                },
+            ));
+        }
     }
 
     fn delete(id: &'static str) -> impl FnOnce(&mut Vec<(Id, Todo)>) {
         move |has| has.retain(|(other, _)| &**other != id)
     }
 
-    fn set(
-        id: &'static str,
-        set: impl FnOnce(&mut Todo),
-    ) -> impl FnOnce(&mut Vec<(Id, Todo)>) {
+    fn set(id: &'static str, set: impl FnOnce(&mut Todo)) -> impl FnOnce(&mut Vec<(Id, Todo)>) {
         move |has| {
             if let Some((_, todo)) = has.iter_mut().find(|(other, _)| &**other == id) {
                 set(todo);

@@ -62,18 +62,31 @@ pub fn read(text: &str) -> Result<Message, Rejection> {
     }
     let Object(envelope) = serde_json::from_str(text).map_err(Rejection::malformed)?;
     match envelope {
-        Envelope { tables: Some(Object(tables)), patch: None, number: None, .. } => {
-            store(tables.todos).map(Message::Store)
-        }
-        Envelope { tables: None, values: None, patch: Some(patch), number: Some(number) } => {
+        Envelope {
+            tables: Some(Object(tables)),
+            patch: None,
+            number: None,
+            ..
+        } => store(tables.todos).map(Message::Store),
+        Envelope {
+            tables: None,
+            values: None,
+            patch: Some(patch),
+            number: Some(number),
+        } => {
             let changes = patch
                 .0
                 .into_iter()
-                .map(|(id, cells)| change(&id, cells.map(|Object(cells)| cells)).map(|change| (Id::from(id), change)))
+                .map(|(id, cells)| {
+                    change(&id, cells.map(|Object(cells)| cells))
+                        .map(|change| (Id::from(id), change))
+                })
                 .collect::<Result<_, _>>()?;
             Ok(Message::Patch { number, changes })
         }
-        _ => Err(Rejection::malformed("message is neither a store nor a patch")),
+        _ => Err(Rejection::malformed(
+            "message is neither a store nor a patch",
+        )),
     }
 }
 
@@ -116,7 +129,10 @@ pub fn check_id(id: &str) -> Result<(), Rejection> {
 pub fn check_text(text: &str) -> Result<(), Rejection> {
     // Most texts are short enough even if every byte were a character.
     if text.len() > limit::TEXT && text.chars().count() > limit::TEXT {
-        return Err(Rejection::new(close::POLICY, "a todo's text has at most 2000 characters"));
+        return Err(Rejection::new(
+            close::POLICY,
+            "a todo's text has at most 2000 characters",
+        ));
     }
     Ok(())
 }
@@ -239,10 +255,18 @@ mod tests {
     fn a_whole_store_is_read_in_its_order() {
         let text = r#"{"tables":{"todos":{"b":{"text":"tea","completed":true},
             "a":{"completed":false,"text":""}}},"values":{}}"#;
-        let Message::Store(todos) = read(text).unwrap() else { panic!("not a store") };
+        let Message::Store(todos) = read(text).unwrap() else {
+            panic!("not a store")
+        };
         let ids: Vec<&str> = todos.iter().map(|(id, _)| &**id).collect();
         assert_eq!(ids, ["b", "a"]);
-        assert_eq!(todos[0].1, Todo { text: "tea".into(), completed: true });
+        assert_eq!(
+            todos[0].1,
+            Todo {
+                text: "tea".into(),
+                completed: true
+            }
+        );
     }
 
     #[test]
@@ -256,7 +280,13 @@ mod tests {
     fn a_patch_sets_cells_and_deletes_todos() {
         let text = r#"{"patch":{"1":{"completed":true},"2":null},"number":7}"#;
         let changes = vec![
-            ("1".into(), Change::Set { text: None, completed: Some(true) }),
+            (
+                "1".into(),
+                Change::Set {
+                    text: None,
+                    completed: Some(true),
+                },
+            ),
             ("2".into(), Change::Delete),
         ];
         assert_eq!(read(text).unwrap(), Message::Patch { number: 7, changes });
@@ -298,14 +328,19 @@ mod tests {
         assert_eq!(code(&with(&"i".repeat(65), "")), close::POLICY);
         assert_eq!(code(&with("", "")), close::POLICY);
         assert_eq!(code(&with(r"\n", "")), close::POLICY);
-        assert_eq!(code(&with("1", &"x".repeat(limit::MESSAGE))), close::TOO_BIG);
+        assert_eq!(
+            code(&with("1", &"x".repeat(limit::MESSAGE))),
+            close::TOO_BIG
+        );
     }
 
     #[test]
     fn of_a_key_that_comes_twice_the_last_counts() {
         let text = r#"{"tables":{"todos":{"1":{"text":"a","completed":false},
             "1":{"text":"b","completed":false}}}}"#;
-        let Message::Store(todos) = read(text).unwrap() else { panic!("not a store") };
+        let Message::Store(todos) = read(text).unwrap() else {
+            panic!("not a store")
+        };
         assert_eq!(todos.len(), 1);
         assert_eq!(todos[0].1.text, "b");
     }

@@ -4,12 +4,13 @@
 //! then committed.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
 use crate::merge::{Bases, Edit, History};
 use crate::message::{Message, Rejection, close};
-use crate::todos::{Changes, Effect, Todos, limit, push_json};
+use crate::todos::{Changes, Effect, Todo, Todos, limit, push_json};
 
 /// Numbers the WebSockets of one object.
 pub type MemberId = u32;
@@ -50,8 +51,14 @@ enum Sender {
     /// A form.
     Visitor,
     /// A plain client, which has to hear the outcome when it is not what it sent.
-    Store { member: MemberId, surprised: bool },
-    Patch { member: MemberId, number: u64 },
+    Store {
+        member: MemberId,
+        surprised: bool,
+    },
+    Patch {
+        member: MemberId,
+        number: u64,
+    },
 }
 
 /// Who is told of an edit.
@@ -67,7 +74,10 @@ pub struct News {
 
 impl Room {
     pub fn new(todos: Todos) -> Self {
-        Self { todos, ..Self::default() }
+        Self {
+            todos,
+            ..Self::default()
+        }
     }
 
     pub fn todos(&self) -> &Todos {
@@ -94,7 +104,9 @@ impl Room {
 
     /// A number that no member has.
     pub fn next_member(&self) -> MemberId {
-        self.members.last_key_value().map_or(0, |(last, _)| last + 1)
+        self.members
+            .last_key_value()
+            .map_or(0, |(last, _)| last + 1)
     }
 
     /// What a member's message would do; `size` is what is stored, in bytes.
@@ -107,18 +119,26 @@ impl Room {
     ) -> Result<Plan, Rejection> {
         let (changes, sender) = match (message, self.members.get_mut(&member)) {
             (Message::Store(store), Some(Member::Plain(bases))) => {
-                let Edit { changes, behind } =
-                    bases.edit(store.clone(), &self.todos, &self.history, now);
+                let Edit { changes, behind } = bases.edit(&store, &self.todos, &self.history, now);
                 let effects = self.checked(changes, size)?;
                 let becomes = |id: &str| {
                     let effect = effects.iter().find(|effect| &*effect.id == id);
                     effect.map_or_else(|| self.todos.get(id), |effect| effect.after.as_ref())
                 };
-                let added = effects.iter().filter(|effect| effect.before.is_none()).count();
-                let removed = effects.iter().filter(|effect| effect.after.is_none()).count();
+                let added = effects
+                    .iter()
+                    .filter(|effect| effect.before.is_none())
+                    .count();
+                let removed = effects
+                    .iter()
+                    .filter(|effect| effect.after.is_none())
+                    .count();
                 let same = store.len() + removed == self.todos.len() + added
                     && (behind || store.iter().all(|(id, todo)| becomes(id) == Some(todo)));
-                let sender = Sender::Store { member, surprised: behind || !same };
+                let sender = Sender::Store {
+                    member,
+                    surprised: behind || !same,
+                };
                 return Ok(Plan { effects, sender });
             }
             (Message::Patch { number, changes }, Some(Member::Patch)) => {
@@ -133,29 +153,45 @@ impl Room {
                 return Err(Rejection::new(close::MALFORMED, reason));
             }
         };
-        Ok(Plan { effects: self.checked(changes, size)?, sender })
+        Ok(Plan {
+            effects: self.checked(changes, size)?,
+            sender,
+        })
     }
 
     /// What changes from elsewhere would do.
     pub fn plan_changes(&self, changes: Changes, size: u64) -> Result<Plan, Rejection> {
-        Ok(Plan { effects: self.checked(changes, size)?, sender: Sender::Visitor })
+        Ok(Plan {
+            effects: self.checked(changes, size)?,
+            sender: Sender::Visitor,
+        })
     }
 
     /// The effects of `changes`, if there is room for them.
     fn checked(&self, changes: Changes, size: u64) -> Result<Vec<Effect>, Rejection> {
         let effects = self.todos.effects(changes);
-        let added = effects.iter().filter(|effect| effect.before.is_none()).count();
-        let removed = effects.iter().filter(|effect| effect.after.is_none()).count();
+        let added = effects
+            .iter()
+            .filter(|effect| effect.before.is_none())
+            .count();
+        let removed = effects
+            .iter()
+            .filter(|effect| effect.after.is_none())
+            .count();
         if added > 0 && self.todos.len() + added - removed > limit::TODOS {
             return Err(Rejection::new(close::POLICY, "more than 100000 todos"));
         }
-        let bytes = |todo: &Option<_>| todo.as_ref().map_or(0, |todo: &crate::todos::Todo| {
-            todo.text.len() + 1
-        });
-        let grows = effects.iter().map(|effect| bytes(&effect.after)).sum::<usize>()
+        let bytes = |todo: &Option<_>| todo.as_ref().map_or(0, |todo: &Todo| todo.text.len() + 1);
+        let grows = effects
+            .iter()
+            .map(|effect| bytes(&effect.after))
+            .sum::<usize>()
             > effects.iter().map(|effect| bytes(&effect.before)).sum();
         if grows && size >= limit::STORAGE {
-            return Err(Rejection::new(close::POLICY, "the storage is full: delete some todos"));
+            return Err(Rejection::new(
+                close::POLICY,
+                "the storage is full: delete some todos",
+            ));
         }
         Ok(effects)
     }
@@ -219,13 +255,13 @@ pub fn changes(effects: &[Effect], size: u64, acknowledged: Option<u64>) -> Stri
     }
     json.push(']');
     if let Some(number) = acknowledged {
-        json.push_str(&format!(r#","ack":{number}"#));
+        let _ = write!(json, r#","ack":{number}"#);
     }
     close_with_size(json, size)
 }
 
 /// `["id","text",false]`, or `["id"]` for what is gone.
-fn push_row(json: &mut String, id: &str, todo: Option<&crate::todos::Todo>) {
+fn push_row(json: &mut String, id: &str, todo: Option<&Todo>) {
     json.push('[');
     push_json(json, id);
     if let Some(todo) = todo {
@@ -237,7 +273,7 @@ fn push_row(json: &mut String, id: &str, todo: Option<&crate::todos::Todo>) {
 }
 
 fn close_with_size(mut json: String, size: u64) -> String {
-    json.push_str(&format!(r#","size":{size}}}"#));
+    let _ = write!(json, r#","size":{size}}}"#);
     json
 }
 
@@ -245,11 +281,16 @@ fn close_with_size(mut json: String, size: u64) -> String {
 mod tests {
     use super::*;
     use crate::message::read;
+    use crate::todos::Change;
     use crate::todos::tests::add;
 
     fn room() -> Room {
         let mut room = Room::default();
-        tell(&mut room, None, vec![("a", add("tea")), ("b", add("bread"))]);
+        tell(
+            &mut room,
+            None,
+            vec![("a", add("tea")), ("b", add("bread"))],
+        );
         room.join(0, Dialect::Plain, 0);
         room.join(1, Dialect::Plain, 0);
         room.join(2, Dialect::Patch, 0);
@@ -257,12 +298,11 @@ mod tests {
         room
     }
 
-    fn tell(
-        room: &mut Room,
-        size: Option<u64>,
-        changes: Vec<(&str, crate::todos::Change)>,
-    ) -> News {
-        let changes = changes.into_iter().map(|(id, change)| (id.into(), change)).collect();
+    fn tell(room: &mut Room, size: Option<u64>, changes: Vec<(&str, Change)>) -> News {
+        let changes = changes
+            .into_iter()
+            .map(|(id, change)| (id.into(), change))
+            .collect();
         let plan = room.plan_changes(changes, size.unwrap_or(0)).unwrap();
         room.commit(&plan, 0)
     }
@@ -282,7 +322,14 @@ mod tests {
         let mut room = room();
         let store = ALL.replace("tea", "green tea");
         let (news, json) = says(&mut room, 0, &store).unwrap();
-        assert_eq!(news, News { store: vec![1], changes: vec![2, 3], acknowledged: None });
+        assert_eq!(
+            news,
+            News {
+                store: vec![1],
+                changes: vec![2, 3],
+                acknowledged: None
+            }
+        );
         assert_eq!(json, r#"{"changes":[["a","green tea",false]],"size":4096}"#);
     }
 
@@ -291,17 +338,29 @@ mod tests {
         let mut room = room();
         let patch = r#"{"patch":{"a":{"completed":true},"b":null},"number":7}"#;
         let (news, json) = says(&mut room, 3, patch).unwrap();
-        assert_eq!(news, News {
-            store: vec![0, 1],
-            changes: vec![2],
-            acknowledged: Some((3, 7))
-        });
-        assert_eq!(json, r#"{"changes":[["a","tea",true],["b"]],"ack":7,"size":4096}"#);
+        assert_eq!(
+            news,
+            News {
+                store: vec![0, 1],
+                changes: vec![2],
+                acknowledged: Some((3, 7))
+            }
+        );
+        assert_eq!(
+            json,
+            r#"{"changes":[["a","tea",true],["b"]],"ack":7,"size":4096}"#
+        );
         room.leave(0);
         room.leave(2);
         // Nothing new: only the sender hears of it.
         let (news, json) = says(&mut room, 3, patch).unwrap();
-        assert_eq!(news, News { acknowledged: Some((3, 7)), ..News::default() });
+        assert_eq!(
+            news,
+            News {
+                acknowledged: Some((3, 7)),
+                ..News::default()
+            }
+        );
         assert_eq!(json, r#"{"changes":[],"ack":7,"size":4096}"#);
     }
 
@@ -324,14 +383,24 @@ mod tests {
     #[test]
     fn a_form_reaches_everybody() {
         let news = tell(&mut room(), None, vec![("c", add("milk"))]);
-        assert_eq!(news, News { store: vec![0, 1], changes: vec![2, 3], acknowledged: None });
+        assert_eq!(
+            news,
+            News {
+                store: vec![0, 1],
+                changes: vec![2, 3],
+                acknowledged: None
+            }
+        );
     }
 
     #[test]
     fn each_socket_keeps_to_its_dialect() {
         let mut room = room();
         let patch = r#"{"patch":{},"number":1}"#;
-        assert_eq!(says(&mut room, 0, patch).unwrap_err().code, close::MALFORMED);
+        assert_eq!(
+            says(&mut room, 0, patch).unwrap_err().code,
+            close::MALFORMED
+        );
         assert_eq!(says(&mut room, 3, ALL).unwrap_err().code, close::MALFORMED);
         assert_eq!(says(&mut room, 9, ALL).unwrap_err().code, close::MALFORMED);
     }
@@ -340,9 +409,12 @@ mod tests {
     fn a_full_storage_takes_only_what_frees_it() {
         let room = room();
         let change = |change| room.plan_changes(vec![("a".into(), change)], limit::STORAGE);
-        let longer = crate::todos::Change::Set { text: Some("green tea".into()), completed: None };
+        let longer = Change::Set {
+            text: Some("green tea".into()),
+            completed: None,
+        };
         assert_eq!(change(longer).unwrap_err().code, close::POLICY);
-        assert_eq!(change(crate::todos::Change::Delete).unwrap().effects.len(), 1);
+        assert_eq!(change(Change::Delete).unwrap().effects.len(), 1);
     }
 
     #[test]
@@ -357,7 +429,11 @@ mod tests {
     #[test]
     fn the_welcome_keeps_the_order() {
         let mut room = Room::default();
-        tell(&mut room, None, vec![("9", add("first")), ("1", add("\"second\""))]);
+        tell(
+            &mut room,
+            None,
+            vec![("9", add("first")), ("1", add("\"second\""))],
+        );
         assert_eq!(
             welcome(room.todos(), 12),
             r#"{"todos":[["9","first",false],["1","\"second\"",false]],"size":12}"#

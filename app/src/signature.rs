@@ -9,7 +9,11 @@ pub struct Signer {
 }
 
 impl Signer {
-    #[expect(clippy::expect_used, reason = "HMAC hashes keys that are longer than a block")]
+    #[expect(
+        clippy::expect_used,
+        clippy::missing_panics_doc,
+        reason = "HMAC hashes keys that are longer than a block"
+    )]
     pub fn new(secret: &str) -> Self {
         let mac = Hmac::new_from_slice(secret.as_bytes()).expect("a key of any length will do");
         Self { mac }

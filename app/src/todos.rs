@@ -40,7 +40,10 @@ pub struct Todo {
 pub enum Change {
     /// Cells that are set. On a todo that doesn't exist it adds one if both are there, and does
     /// nothing otherwise: a deletion wins over an edit that didn't know of it.
-    Set { text: Option<String>, completed: Option<bool> },
+    Set {
+        text: Option<String>,
+        completed: Option<bool>,
+    },
     Delete,
 }
 
@@ -112,15 +115,18 @@ impl Todos {
             let position = self.positions.get(&id).copied();
             let before = self.get(&id).cloned();
             let after = match (change, &before) {
-                (Change::Delete, _) => None,
                 (Change::Set { text, completed }, Some(before)) => Some(Todo {
                     text: text.unwrap_or_else(|| before.text.clone()),
                     completed: completed.unwrap_or(before.completed),
                 }),
-                (Change::Set { text: Some(text), completed: Some(completed) }, None) => {
-                    Some(Todo { text, completed })
-                }
-                (Change::Set { .. }, None) => None,
+                (
+                    Change::Set {
+                        text: Some(text),
+                        completed: Some(completed),
+                    },
+                    None,
+                ) => Some(Todo { text, completed }),
+                (Change::Delete, _) | (Change::Set { .. }, None) => None,
             };
             if before == after {
                 continue;
@@ -129,7 +135,12 @@ impl Todos {
                 next += 1;
                 next - 1
             });
-            effects.push(Effect { position, id, before, after });
+            effects.push(Effect {
+                position,
+                id,
+                before,
+                after,
+            });
         }
         effects
     }
@@ -150,14 +161,17 @@ impl Todos {
 
     /// `{"tables":{"todos":{…}},"values":{}}`, the shape that the article's clients speak.
     pub fn to_json(&self) -> String {
-        let bytes: usize = self.iter().map(|row| row.id.len() + row.todo.text.len() + 40).sum();
+        let bytes: usize = self
+            .iter()
+            .map(|row| row.id.len() + row.todo.text.len() + 40)
+            .sum();
         let mut json = String::with_capacity(bytes + 64);
         json.push_str(r#"{"tables":{"todos":{"#);
         for (at, row) in self.iter().enumerate() {
             if at > 0 {
                 json.push(',');
             }
-            push_json(&mut json, &*row.id);
+            push_json(&mut json, &row.id);
             json.push_str(r#":{"text":"#);
             push_json(&mut json, &row.todo.text);
             json.push_str(if row.todo.completed {
@@ -206,24 +220,40 @@ pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn add(text: &str) -> Change {
-        Change::Set { text: Some(text.into()), completed: Some(false) }
+        Change::Set {
+            text: Some(text.into()),
+            completed: Some(false),
+        }
     }
 
     pub(crate) fn edit(todos: &mut Todos, changes: Vec<(&str, Change)>) -> Vec<Effect> {
-        let changes = changes.into_iter().map(|(id, change)| (id.into(), change)).collect();
+        let changes = changes
+            .into_iter()
+            .map(|(id, change)| (id.into(), change))
+            .collect();
         let effects = todos.effects(changes);
         todos.apply(&effects);
         effects
     }
 
     fn toggle(completed: bool) -> Change {
-        Change::Set { text: None, completed: Some(completed) }
+        Change::Set {
+            text: None,
+            completed: Some(completed),
+        }
     }
 
     #[test]
     fn todos_keep_the_order_in_which_they_came() {
         let mut todos = Todos::default();
-        edit(&mut todos, vec![("9", add("first")), ("1", add("second")), ("x", add("third"))]);
+        edit(
+            &mut todos,
+            vec![
+                ("9", add("first")),
+                ("1", add("second")),
+                ("x", add("third")),
+            ],
+        );
         edit(&mut todos, vec![("1", Change::Delete), ("9", toggle(true))]);
         edit(&mut todos, vec![("0", add("fourth"))]);
         assert_eq!(
@@ -239,7 +269,10 @@ pub(crate) mod tests {
 
     #[test]
     fn an_empty_store_has_the_articles_shape() {
-        assert_eq!(Todos::default().to_json(), r#"{"tables":{"todos":{}},"values":{}}"#);
+        assert_eq!(
+            Todos::default().to_json(),
+            r#"{"tables":{"todos":{}},"values":{}}"#
+        );
     }
 
     #[test]

@@ -1,0 +1,68 @@
+//! Responses, and the headers that keep what is in them from being misused.
+
+use wasm_bindgen::JsValue;
+use worker::js_sys::Uint8Array;
+use worker::web_sys::{Headers, Response, ResponseInit};
+
+pub type Header<'h> = (&'h str, &'h str);
+
+/// A page runs our scripts and styles, speaks to us alone, and stands in nobody's frame.
+pub const PAGE: [Header; 7] = [
+    ("content-type", "text/html; charset=utf-8"),
+    (
+        "content-security-policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+         connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    ),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("referrer-policy", "same-origin"),
+    ("cache-control", "private, no-cache"),
+    ("vary", "cookie, authorization"),
+    NOSNIFF,
+];
+
+pub const JSON: [Header; 5] = [
+    ("content-type", "application/json"),
+    INERT,
+    ("cache-control", "private, no-cache"),
+    ("vary", "cookie, authorization"),
+    NOSNIFF,
+];
+
+const TEXT: [Header; 4] = [
+    ("content-type", "text/plain; charset=utf-8"),
+    INERT,
+    ("cache-control", "no-store"),
+    NOSNIFF,
+];
+
+/// What is no page does nothing, should a browser be led to show it.
+const INERT: Header = (
+    "content-security-policy",
+    "default-src 'none'; frame-ancestors 'none'",
+);
+const NOSNIFF: Header = ("x-content-type-options", "nosniff");
+
+pub fn init<'h>(
+    status: u16,
+    headers: impl IntoIterator<Item = Header<'h>>,
+) -> Result<ResponseInit, JsValue> {
+    let list = Headers::new()?;
+    for (name, value) in headers {
+        list.append(name, value)?;
+    }
+    let init = ResponseInit::new();
+    init.set_status(status);
+    init.set_headers(&list);
+    Ok(init)
+}
+
+/// A line of text that says what went wrong or where to go.
+pub fn text(status: u16, text: &str, headers: &[Header]) -> Result<Response, JsValue> {
+    let init = init(status, TEXT.into_iter().chain(headers.iter().copied()))?;
+    Response::new_with_opt_str_and_init(Some(text), &init)
+}
+
+pub fn bytes(bytes: &Uint8Array, init: &ResponseInit) -> Result<Response, JsValue> {
+    Response::new_with_opt_buffer_source_and_init(Some(bytes), init)
+}
