@@ -20,28 +20,41 @@ function element(name, className, ...content) {
   return made;
 }
 
-// How lines of a compiler begin, and what they are.
-const KINDS = [
-  ["error", /^error(\[\w+\])?:.*$/],
-  ["warning", /^warning(\[\w+\])?:.*$/],
-  ["help", /^\s*(= )?(help|note): /],
-  ["place", /^\s*(-->|:::|╭─\[).*$/],
-  ["error", /^\s*[|·│]\s*[\^─┬╰].*$/],
-  ["gutter", /^\s*\d*\s*[|│]/],
-];
+const HEADLINE = /^(error|warning)(\[\w+\])?:/;
+const GUTTER = /^\s*\d*\s*[|│·]/;
+const MARK = /^\s*[\^─┬╰]/;
+const PLACE = /^\s*(-->|:::|╭─\[)/;
+const ADVICE = /^\s*(= )?(help|note): /;
+
+/** The parts of a compiler's message, each with its kind. `""`: nothing in particular. */
+function* parts(text) {
+  // Carets have the colour of the headline above them.
+  let kind = "error";
+  for (const line of text.trimEnd().split("\n")) {
+    const headline = HEADLINE.exec(line);
+    const gutter = GUTTER.exec(line)?.[0] ?? "";
+    const rest = line.slice(gutter.length);
+    if (headline) {
+      kind = headline[1];
+      yield [kind, line];
+    } else if (gutter) {
+      yield ["gutter", gutter];
+      yield [MARK.test(rest) ? kind : "", rest];
+    } else if (PLACE.test(line)) {
+      yield ["place", line];
+    } else {
+      const advice = ADVICE.exec(line)?.[0] ?? "";
+      yield ["help", advice];
+      yield ["", line.slice(advice.length)];
+    }
+    yield ["", "\n"];
+  }
+}
 
 /** Puts a compiler's message into `pre`, in colours. */
 function paint(pre, text) {
-  pre.textContent = "";
-  for (const line of text.split("\n")) {
-    const found = KINDS.map(([kind, start]) => [kind, start.exec(line)?.[0]]).find(([, part]) => part);
-    if (found) {
-      const [kind, part] = found;
-      pre.append(element("span", kind, part), line.slice(part.length), "\n");
-    } else {
-      pre.append(line, "\n");
-    }
-  }
+  const painted = [...parts(text)].map(([kind, part]) => (kind ? element("span", kind, part) : part));
+  pre.replaceChildren(...painted);
 }
 
 /** The failure over the page, in a tree of its own that the page's styles do not reach. */
