@@ -1,6 +1,6 @@
 //! Finds in wasm-bindgen's module what the platform may call.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a worker exports.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,29 +32,50 @@ impl Exports {
 /// Handlers of a worker; they take the event, the environment and the context.
 const HANDLERS: [&str; 6] = ["fetch", "scheduled", "queue", "email", "tail", "connect"];
 
-/// Reads the glue module. wasm-bindgen writes one declaration per line, members indented by four.
+/// Reads the glue module. wasm-bindgen writes each declaration and the head of each member on a
+/// line of its own, with more or less indentation.
 pub(crate) fn find(js: &str, declared_objects: &[String]) -> Exports {
+    let mut names = Vec::new();
+    let mut classes: BTreeMap<&str, Members> = BTreeMap::new();
+    let mut inside = None;
+    for line in js.lines() {
+        if let Some((name, exported)) = class(line) {
+            names.extend(exported.then_some((name, name)));
+            classes.insert(name, Members::default());
+            inside = Some(name);
+        } else if let Some(name) = function(line) {
+            names.push((name, name));
+            inside = None;
+        } else if let Some(alias) = alias(line) {
+            names.push(alias);
+        } else if line.starts_with("if (Symbol.dispose) ") {
+            inside = None;
+        } else if let Some(members) = inside.and_then(|name| classes.get_mut(name)) {
+            members.read(line);
+        }
+    }
     let mut exports = Exports::default();
-    let mut lines = js.lines();
-    while let Some(line) = lines.next() {
-        if let Some(name) = line
-            .strip_prefix("export class ")
-            .and_then(|rest| rest.strip_suffix(" {"))
-        {
-            let class = Members::read(&mut lines);
-            class.sort_into(name, declared_objects, &mut exports);
-        } else if let Some(name) = function(line).filter(|name| !name.starts_with("__"))
-            // It has run when the module was instantiated.
-            && name != "start"
-        {
-            if HANDLERS.contains(&name) {
-                exports.handlers.push(name.to_owned());
-            } else {
-                exports.methods.push(name.to_owned());
-            }
+    for (local, name) in names {
+        if let Some(members) = classes.remove(local) {
+            members.sort_into(name, declared_objects, &mut exports);
+        } else if HANDLERS.contains(&name) {
+            exports.handlers.push(name.to_owned());
+        } else if !name.starts_with("__") && name != "start" {
+            // `start` has run when the module was instantiated.
+            exports.methods.push(name.to_owned());
         }
     }
     exports
+}
+
+/// `export class Counter {`, or without the first word where an alias exports it.
+fn class(line: &str) -> Option<(&str, bool)> {
+    let rest = line.strip_prefix("export ");
+    let name = rest
+        .unwrap_or(line)
+        .strip_prefix("class ")?
+        .strip_suffix(" {")?;
+    Some((name, rest.is_some()))
 }
 
 fn function(line: &str) -> Option<&str> {
@@ -64,6 +85,19 @@ fn function(line: &str) -> Option<&str> {
     rest.split_once('(').map(|(name, _)| name.trim())
 }
 
+/// `export { Object2 as Object }`: how a name that JavaScript has already is exported.
+fn alias(line: &str) -> Option<(&str, &str)> {
+    let inner = line.strip_prefix("export {")?.trim_end_matches([';', ' ']);
+    inner
+        .strip_suffix('}')?
+        .trim()
+        .split_once(" as ")
+        .map(|(local, name)| (local.trim(), name.trim()))
+}
+
+/// Words that stand before a bracket and name no member.
+const STATEMENTS: [&str; 6] = ["if", "for", "while", "switch", "catch", "function"];
+
 #[derive(Default)]
 struct Members {
     constructor: Option<String>,
@@ -71,25 +105,26 @@ struct Members {
 }
 
 impl Members {
-    fn read<'a>(lines: &mut impl Iterator<Item = &'a str>) -> Self {
-        let mut members = Self::default();
-        for line in lines.take_while(|line| *line != "}") {
-            let Some((name, arguments)) = line
-                .strip_prefix("    ")
-                .filter(|member| !member.starts_with([' ', '*', '/', '}']))
-                .and_then(|member| member.strip_suffix(" {"))
-                .and_then(|member| member.split_once('('))
-            else {
-                continue;
-            };
-            let name = name.strip_prefix("async ").unwrap_or(name);
-            if name == "constructor" {
-                members.constructor = Some(arguments.trim_end_matches(')').to_owned());
-            } else if !name.contains(' ') && !name.starts_with("__") && name != "free" {
-                members.methods.insert(name.to_owned());
-            }
+    /// Takes a line of the class; those that are no member's head say nothing.
+    fn read(&mut self, line: &str) {
+        let Some((name, arguments)) = line
+            .trim_start()
+            .strip_suffix(") {")
+            .and_then(|member| member.split_once('('))
+        else {
+            return;
+        };
+        let name = name.strip_prefix("async ").unwrap_or(name);
+        let plain = !name.is_empty()
+            && name
+                .chars()
+                .all(|c| c.is_alphanumeric() || matches!(c, '_' | '$'));
+        if name == "constructor" {
+            self.constructor = Some(arguments.to_owned());
+        } else if plain && !STATEMENTS.contains(&name) && !name.starts_with("__") && name != "free"
+        {
+            self.methods.insert(name.to_owned());
         }
-        members
     }
 
     fn sort_into(self, name: &str, declared_objects: &[String], exports: &mut Exports) {
@@ -116,35 +151,58 @@ mod tests {
     use super::*;
 
     const GLUE: &str = "\
+import wasmModule from \"./index_bg.wasm\";
+
 export class Counter {
-    free() {
-    }
-    /**
-     * @returns {Promise<any>}
-     */
-    alarm() {
-        if (x) {
-        }
-    }
-    fetch(req) {
-    }
-    constructor(state, env) {
-    }
-    static make(a) {
-    }
-    get size() {
-    }
+            free() {
+                const ptr = this.__destroy_into_raw();
+            }
+            /**
+ * @returns {Promise<any>}
+ */
+alarm() {
+if (this.__wbg_inst !== undefined) {
+throw new Error('Invalid stale object');
 }
+try {
+ret = wasm.counter_alarm(this.__wbg_ptr);
+} catch(e) {
+}
+}
+fetch(req) {
+}
+constructor(state, env) {
+}
+static make(a) {
+}
+get size() {
+}
+}
+if (Symbol.dispose) Counter.prototype[Symbol.dispose] = Counter.prototype.free;
+
 export class Admin {
-    constructor(ctx, env) {
-    }
-    audit(day) {
-    }
+constructor(ctx, env) {
 }
+audit(day) {
+}
+}
+if (Symbol.dispose) Admin.prototype[Symbol.dispose] = Admin.prototype.free;
+
+class Object2 {
+fetch(req) {
+}
+constructor(state, env) {
+}
+}
+if (Symbol.dispose) Object2.prototype[Symbol.dispose] = Object2.prototype.free;
+export { Object2 as Object }
+
 export class R2Range {
-    get offset() {
-    }
+get offset() {
 }
+}
+if (Symbol.dispose) R2Range.prototype[Symbol.dispose] = R2Range.prototype.free;
+
 export function __wbg_reset_state () {
 }
 export function add(a, b) {
@@ -160,12 +218,16 @@ export function start() {
         let exports = find(GLUE, &[]);
         assert_eq!(exports.handlers, ["fetch"]);
         assert_eq!(exports.methods, ["add"]);
+        let class = |name: &str, methods: &[&str]| Class {
+            name: name.to_owned(),
+            methods: methods.iter().map(ToString::to_string).collect(),
+        };
         assert_eq!(
             exports.durable_objects,
-            [Class {
-                name: "Counter".to_owned(),
-                methods: vec!["alarm".to_owned(), "fetch".to_owned()],
-            }]
+            [
+                class("Counter", &["alarm", "fetch"]),
+                class("Object", &["fetch"])
+            ]
         );
         assert_eq!(exports.entrypoints[0].name, "Admin");
         assert_eq!(exports.entrypoints[0].methods, ["audit"]);

@@ -46,7 +46,7 @@ fn write_class(js: &mut String, class: &Class, base: &str) {
     let Class { name, methods } = class;
     let _ = write!(
         js,
-        "\nexport class {name} extends {base} {{
+        "\nclass ${name} extends {base} {{
   #inner; #life;
   constructor(ctx, env) {{
     super(ctx, env);
@@ -69,7 +69,8 @@ fn write_class(js: &mut String, class: &Class, base: &str) {
             "  {method}(...args) {{ return run(() => this.#live().{method}(...args)); }}"
         );
     }
-    js.push_str("}\n");
+    // A class may have any name, also one that this module needs for something else.
+    let _ = writeln!(js, "}}\nexport {{ ${name} as {name} }};");
 }
 
 #[cfg(test)]
