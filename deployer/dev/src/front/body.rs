@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use hyper::body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::gate::Visit;
 use super::inject::Injected;
@@ -77,15 +78,25 @@ impl HttpBody for Body {
 pub(crate) struct FromUpstream {
     incoming: Incoming,
     ended: bool,
+    /// Ends what would never end by itself.
+    restart: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     returning: Option<Returning>,
     visit: Visit,
 }
 
 impl FromUpstream {
-    pub(crate) fn new(incoming: Incoming, returning: Returning, visit: Visit) -> Self {
+    /// `endless`: its end is for the client to expect, and no reason for a swap to wait.
+    pub(crate) fn new(
+        incoming: Incoming,
+        endless: bool,
+        returning: Returning,
+        visit: Visit,
+    ) -> Self {
+        let restart = endless.then(|| visit.generation().restart.clone());
         Self {
             incoming,
             ended: false,
+            restart: restart.map(|restart| Box::pin(restart.cancelled_owned())),
             returning: Some(returning),
             visit,
         }
@@ -95,6 +106,11 @@ impl FromUpstream {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(restart) = &mut self.restart
+            && restart.as_mut().poll(context).is_ready()
+        {
+            return Poll::Ready(None);
+        }
         let frame = std::task::ready!(Pin::new(&mut self.incoming).poll_frame(context));
         self.ended = frame.is_none();
         Poll::Ready(frame.map(|frame| frame.map_err(BodyError::from)))

@@ -137,7 +137,8 @@ fn prepare(front: &Shared, peer: &Peer, parts: &mut Parts) {
 }
 
 fn stream(response: Response<Incoming>, returning: Returning, visit: Visit) -> Response<Body> {
-    response.map(|incoming| Body::Upstream(FromUpstream::new(incoming, returning, visit)))
+    let endless = headers::is_event_stream(response.headers());
+    response.map(|incoming| Body::Upstream(FromUpstream::new(incoming, endless, returning, visit)))
 }
 
 /// `script`: what a page is to load in addition.

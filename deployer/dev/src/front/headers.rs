@@ -76,15 +76,9 @@ pub(crate) fn ask_for_all(headers: &mut HeaderMap) {
 
 /// Whether an answer is a page that can be written into.
 pub(crate) fn is_plain_html(status: StatusCode, headers: &HeaderMap) -> bool {
-    let html = headers
-        .get(CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok())
-        .is_some_and(|kind| {
-            let kind = kind.to_ascii_lowercase();
-            let (kind, parameters) = kind.split_once(';').unwrap_or((&kind, ""));
-            // In all other encodings of the web, tags are ASCII.
-            kind.trim() == "text/html" && !parameters.contains("utf-16")
-        });
+    let kind = content_type(headers);
+    // In all other encodings of the web, tags are ASCII.
+    let html = is_of_kind(&kind, "text/html") && !kind.contains("utf-16");
     let encoded = headers
         .get(CONTENT_ENCODING)
         .is_some_and(|encoding| encoding != "identity");
@@ -96,6 +90,23 @@ pub(crate) fn is_plain_html(status: StatusCode, headers: &HeaderMap) -> bool {
             | StatusCode::SWITCHING_PROTOCOLS
     );
     html && !encoded && !bodiless
+}
+
+/// Whether an answer goes on for as long as somebody listens, who then asks again by himself.
+pub(crate) fn is_event_stream(headers: &HeaderMap) -> bool {
+    is_of_kind(&content_type(headers), "text/event-stream")
+}
+
+fn content_type(headers: &HeaderMap) -> String {
+    headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or_default()
+        .to_ascii_lowercase()
+}
+
+fn is_of_kind(content_type: &str, kind: &str) -> bool {
+    content_type.split(';').next().map(str::trim) == Some(kind)
 }
 
 fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {

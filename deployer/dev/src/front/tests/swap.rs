@@ -157,6 +157,31 @@ async fn an_answer_cut_off_midway_does_not_look_whole() {
 }
 
 #[tokio::test]
+async fn an_event_stream_does_not_hold_up_the_swap() {
+    let rig = rig().await;
+    let upstream = worker(|mut connection| async move {
+        connection.head().await;
+        connection
+            .say(
+                "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream;charset=utf-8\r\n\
+                 Transfer-Encoding: chunked\r\n\r\n6\r\n: hi\n\n\r\n",
+            )
+            .await;
+        connection.head().await;
+    })
+    .await;
+    rig.handle.release(only(upstream));
+    let mut client = rig.connect().await;
+    client
+        .send("GET /events", "Connection: close\r\n", "")
+        .await;
+    client.until(": hi\n\n\r\n").await;
+    soon(rig.handle.hold(Duration::from_mins(1))).await;
+    // A regular end, after which an EventSource connects anew.
+    assert_eq!(client.rest().await, "0\r\n\r\n");
+}
+
+#[tokio::test]
 async fn a_client_that_gives_up_waiting_is_forgotten() {
     let rig = rig().await;
     let count = Arc::new(AtomicUsize::new(0));
