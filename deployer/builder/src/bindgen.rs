@@ -2,6 +2,7 @@
 //! else the program of the right version.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::process::Stdio;
 
 use bytes::Bytes;
@@ -20,6 +21,12 @@ const BUILT_IN: &str = "0.2.130";
 const STEM: &str = "index";
 /// Where the wasm module lies beside it.
 pub(crate) const WASM: &str = "index_bg.wasm";
+
+/// Variables of the glue module that the shim has to see, and what it calls them.
+const LIFE: [(&str, &str); 2] = [
+    ("__wbg_instance_id", "$instance"),
+    ("__wbg_called_abort", "$aborted"),
+];
 
 /// What wasm-bindgen makes of a module.
 #[derive(Debug, Clone)]
@@ -74,6 +81,18 @@ pub(crate) async fn run(
     // workerd knows source phase imports only behind a flag; a plain import of a wasm module is
     // the compiled module all the same.
     glue.js = glue.js.replacen("import source ", "import ", 1);
+    if !LIFE
+        .iter()
+        .all(|(variable, _)| glue.js.contains(&format!("let {variable} = ")))
+    {
+        return Err(BuildError::Bindgen {
+            version: version.clone(),
+            why: "its module does not say when an instance has ended".to_owned(),
+        });
+    }
+    for (variable, name) in LIFE {
+        let _ = write!(glue.js, "\nexport {{ {variable} as {name} }};");
+    }
     if let Some(module) = npm_import(&glue.js) {
         return Err(BuildError::NpmImport {
             package: compiled.package.clone(),

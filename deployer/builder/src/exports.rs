@@ -60,8 +60,8 @@ pub(crate) fn find(js: &str, declared_objects: &[String]) -> Exports {
             members.sort_into(name, declared_objects, &mut exports);
         } else if HANDLERS.contains(&name) {
             exports.handlers.push(name.to_owned());
-        } else if !name.starts_with("__") && name != "start" {
-            // `start` has run when the module was instantiated.
+        } else if !name.starts_with("__") && !name.starts_with('$') && name != "start" {
+            // `start` has run when the module was instantiated; the rest is wasm-bindgen's and ours.
             exports.methods.push(name.to_owned());
         }
     }

@@ -1,11 +1,11 @@
-// A panic or trap ends the WebAssembly instance. Every call that is under way in it fails at once
-// with the panic's text, in place of hanging for ever; the next call starts a new instance, and
-// Durable Objects that lived in the old one are constructed again from their storage.
+// A panic, a trap or a JavaScript exception that passes through Rust ends the WebAssembly instance.
+// Every call that is under way in it fails at once with what it was, in place of hanging for ever;
+// the next call starts a new instance, and Durable Objects that lived in the old one are
+// constructed again from their storage. `app.$instance` counts the instances and `app.$aborted`
+// says that the present one is spent, whoever noticed: wasm-bindgen's own guards look as well.
 Error.stackTraceLimit = 100;
 
 const pending = new Set();
-// Counts the instances; an object made in an earlier life is stale.
-let life = 0;
 // Why the present instance is no more, until it is replaced.
 let death = null;
 
@@ -21,17 +21,15 @@ console.error = (...args) => {
   }
 };
 
+// What happens after a call has returned its promise ends here.
 addEventListener("error", (event) => {
-  if (isTrap(event.error)) die(event.error);
+  if (app.$aborted) die(event.error);
 });
-
-function isTrap(error) {
-  return error instanceof WebAssembly.RuntimeError
-    || (error instanceof RangeError && /call stack/.test(error.message));
-}
 
 function die(error) {
   if (death) return;
+  // wasm-bindgen wraps an exception that was not meant for Rust.
+  if (error?.message === "Critical error" && error.cause) error = error.cause;
   death = error;
   // Not before the trap has unwound the stack.
   queueMicrotask(() => {
@@ -42,19 +40,15 @@ function die(error) {
 }
 
 function revive() {
-  if (!death) return;
+  if (!death && !app.$aborted) return;
   death = null;
-  life++;
   app.__wbg_reset_state();
 }
 
 // A trap's own text ("unreachable") says less than the panic that led to it.
 function explain(error) {
-  if (isTrap(error)) {
-    die(error);
-    return death;
-  }
-  return error;
+  if (app.$aborted) die(error);
+  return death ?? error;
 }
 
 function construct(make) {

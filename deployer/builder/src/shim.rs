@@ -47,17 +47,17 @@ fn write_class(js: &mut String, class: &Class, base: &str) {
     let _ = write!(
         js,
         "\nclass ${name} extends {base} {{
-  #inner; #life;
+  #inner; #instance;
   constructor(ctx, env) {{
     super(ctx, env);
     this.#inner = construct(() => new app.{name}(ctx, env));
-    this.#life = life;
+    this.#instance = app.$instance;
   }}
   #live() {{
     revive();
-    if (this.#life !== life) {{
+    if (this.#instance !== app.$instance) {{
       this.#inner = construct(() => new app.{name}(this.ctx, this.env));
-      this.#life = life;
+      this.#instance = app.$instance;
     }}
     return this.#inner;
   }}

@@ -22,6 +22,13 @@ extern "C" {
 #[wasm_bindgen(module = "/src/own.js")]
 extern "C" {
     fn greet(name: &str) -> String;
+
+    /// Runs out of JavaScript's own stack.
+    fn dive(depth: u32) -> u32;
+
+    /// Not declared with `catch`, so Rust does not hear of it.
+    #[wasm_bindgen(js_name = throw_)]
+    fn throw() -> String;
 }
 
 #[event(start)]
@@ -46,6 +53,16 @@ async fn fetch(request: Request, env: Env, _ctx: Context) -> Result<Response> {
             Response::ok("waited")
         }
         "/trap" => core::arch::wasm32::unreachable(),
+        "/trap-later" => {
+            Delay::from(Duration::from_millis(50)).await;
+            core::arch::wasm32::unreachable()
+        }
+        "/dive" => Response::ok(dive(0).to_string()),
+        "/throw" => Response::ok(throw()),
+        "/throw-later" => {
+            Delay::from(Duration::from_millis(50)).await;
+            Response::ok(throw())
+        }
         "/overflow" => Response::ok(deeper(0).to_string()),
         "/error" => Err(Error::RustError("an ordinary error".to_owned())),
         path if path.starts_with("/object/") => {
