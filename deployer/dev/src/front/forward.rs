@@ -146,7 +146,7 @@ fn finish(mut response: Response<Body>, script: Option<&str>) -> Response<Body> 
     *response.version_mut() = Version::HTTP_11;
     headers::strip_hop_by_hop(response.headers_mut());
     match script {
-        Some(url) if headers::is_plain_html(response.status(), response.headers()) => {
+        Some(url) if headers::is_page(response.status(), response.headers()) => {
             inject::inject(response, url)
         }
         _ => response,

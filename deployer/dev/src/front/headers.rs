@@ -7,6 +7,8 @@ use hyper::header::{
 };
 use hyper::{Method, StatusCode};
 
+pub(crate) const GZIP: &str = "gzip";
+
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
@@ -74,14 +76,14 @@ pub(crate) fn ask_for_all(headers: &mut HeaderMap) {
     }
 }
 
-/// Whether an answer is a page that can be written into.
-pub(crate) fn is_plain_html(status: StatusCode, headers: &HeaderMap) -> bool {
+/// Whether an answer is a page that can be written into; it may be gzipped.
+pub(crate) fn is_page(status: StatusCode, headers: &HeaderMap) -> bool {
     let kind = content_type(headers);
     // In all other encodings of the web, tags are ASCII.
     let html = is_of_kind(&kind, "text/html") && !kind.contains("utf-16");
-    let encoded = headers
+    let readable = headers
         .get(CONTENT_ENCODING)
-        .is_some_and(|encoding| encoding != "identity");
+        .is_none_or(|encoding| encoding == "identity" || encoding == GZIP);
     let bodiless = matches!(
         status,
         StatusCode::NO_CONTENT
@@ -89,7 +91,7 @@ pub(crate) fn is_plain_html(status: StatusCode, headers: &HeaderMap) -> bool {
             | StatusCode::PARTIAL_CONTENT
             | StatusCode::SWITCHING_PROTOCOLS
     );
-    html && !encoded && !bodiless
+    html && readable && !bodiless
 }
 
 /// Whether an answer goes on for as long as somebody listens, who then asks again by himself.
@@ -148,14 +150,15 @@ mod tests {
             (200, "text/html", "identity", true),
             (404, "Text/HTML; charset=ISO-8859-1", "identity", true),
             (200, "text/html;charset=UTF-16LE", "identity", false),
-            (200, "text/html", "gzip", false),
+            (200, "text/html", "gzip", true),
+            (200, "text/html", "br", false),
             (200, "text/plain", "identity", false),
             (206, "text/html", "identity", false),
             (304, "text/html", "identity", false),
         ] {
             let headers = headers(&[("content-type", kind), ("content-encoding", encoding)]);
             let status = StatusCode::from_u16(status).unwrap();
-            assert_eq!(is_plain_html(status, &headers), expected, "{status} {kind}");
+            assert_eq!(is_page(status, &headers), expected, "{status} {kind}");
         }
     }
 

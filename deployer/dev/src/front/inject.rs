@@ -1,14 +1,17 @@
 //! Puts the client script into a page while it streams by.
 
+use std::io::{self, Write as _};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use flate2::write::GzDecoder;
 use hyper::Response;
 use hyper::body::{Body as HttpBody, Bytes, Frame};
-use hyper::header::{ACCEPT_RANGES, CONTENT_LENGTH, HeaderValue};
+use hyper::header::{ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue};
 
 use super::body::{Body, BodyError};
 use super::csp;
+use super::headers::GZIP;
 
 /// A `<head>` further down than this is not a page's head.
 const HEAD_WITHIN: usize = 64 * 1024;
@@ -22,6 +25,14 @@ pub(crate) fn inject(mut response: Response<Body>, url: &str) -> Response<Body> 
     let nonce = nonce.map_or_else(String::new, |nonce| format!(" nonce=\"{nonce}\""));
     let script = format!("<script type=\"module\" src=\"{url}\"{nonce}></script>");
     let headers = response.headers_mut();
+    // Asked for it as it is, the worker may have compressed it all the same.
+    let gunzip = headers
+        .get(CONTENT_ENCODING)
+        .is_some_and(|encoding| encoding == GZIP);
+    if gunzip {
+        headers.remove(CONTENT_ENCODING);
+        headers.remove(CONTENT_LENGTH);
+    }
     let length = headers
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
@@ -37,6 +48,7 @@ pub(crate) fn inject(mut response: Response<Body>, url: &str) -> Response<Body> 
     response.map(|body| {
         Body::Injected(Box::new(Injected {
             body,
+            gunzip: gunzip.then(|| GzDecoder::new(Vec::new())),
             inserter: Inserter::new(script.into()),
             ready: Vec::new(),
             ended: false,
@@ -47,6 +59,7 @@ pub(crate) fn inject(mut response: Response<Body>, url: &str) -> Response<Body> 
 /// A page's body with the script in it.
 pub(crate) struct Injected {
     body: Body,
+    gunzip: Option<GzDecoder<Vec<u8>>>,
     inserter: Inserter,
     /// What is to be sent next, last one first.
     ready: Vec<Bytes>,
@@ -67,20 +80,39 @@ impl Injected {
             }
             match ready!(Pin::new(&mut self.body).poll_frame(context)) {
                 Some(Ok(frame)) => match frame.into_data() {
-                    Ok(bytes) => self.inserter.push(bytes, &mut self.ready),
+                    Ok(bytes) => self.data(bytes)?,
                     // Trailers come last; the script must not come after them.
-                    Err(_) => self.end(),
+                    Err(_) => self.end()?,
                 },
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-                None => self.end(),
+                None => self.end()?,
             }
             self.ready.reverse();
         }
     }
 
-    fn end(&mut self) {
+    fn data(&mut self, mut bytes: Bytes) -> io::Result<()> {
+        if let Some(gunzip) = &mut self.gunzip {
+            gunzip.write_all(&bytes)?;
+            // A page that streams is not to wait for its end.
+            gunzip.flush()?;
+            bytes = std::mem::take(gunzip.get_mut()).into();
+        }
+        if !bytes.is_empty() {
+            self.inserter.push(bytes, &mut self.ready);
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) -> io::Result<()> {
         self.ended = true;
+        if let Some(mut gunzip) = self.gunzip.take() {
+            gunzip.try_finish()?;
+            let rest = std::mem::take(gunzip.get_mut());
+            self.inserter.push(rest.into(), &mut self.ready);
+        }
         self.inserter.finish(&mut self.ready);
+        Ok(())
     }
 }
 

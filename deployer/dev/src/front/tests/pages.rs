@@ -1,5 +1,7 @@
 //! What browsers get to see.
 
+use std::io::Write as _;
+
 use tokio::sync::Notify;
 
 use super::super::{Failure, Reload};
@@ -219,18 +221,81 @@ async fn a_page_comes_whole() {
     assert!(answer.contains("if-none-match: \"x\"\r\n"), "{answer}");
 }
 
-#[tokio::test]
-async fn what_the_worker_compressed_all_the_same_passes() {
-    let rig = rig().await;
-    let upstream = worker(|mut connection| async move {
-        connection.head().await;
-        let headers = "Content-Type: text/html\r\nContent-Encoding: gzip\r\n";
-        connection.answer_with(headers, "\x1f<head>").await;
+/// A worker that answers with a page in an encoding, whatever it is asked for.
+async fn encoded(encoding: &'static str, body: Vec<u8>) -> SocketAddr {
+    worker(move |mut connection| {
+        let body = body.clone();
+        async move {
+            connection.head().await;
+            let length = body.len();
+            connection
+                .say(format!(
+                    "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\
+                     Content-Encoding: {encoding}\r\nContent-Length: {length}\r\n\r\n"
+                ))
+                .await;
+            // In pieces, as it may come.
+            for piece in body.chunks(7) {
+                connection.say(piece).await;
+                tokio::task::yield_now().await;
+            }
+        }
     })
-    .await;
-    rig.handle.release(only(upstream));
+    .await
+}
+
+fn gzipped(text: &str) -> Vec<u8> {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(text.as_bytes()).unwrap();
+    gzip.finish().unwrap()
+}
+
+#[tokio::test]
+async fn a_page_that_comes_gzipped_all_the_same_is_unpacked() {
+    let rig = rig().await;
+    let text = format!("<head>{}</head>", "x".repeat(1000));
+    rig.handle
+        .release(only(encoded("gzip", gzipped(&text)).await));
+    let answer = rig
+        .ask("GET /", &format!("{PAGE}Connection: close\r\n"))
+        .await;
+    assert!(!answer.contains("content-encoding"), "{answer}");
+    let body: String = body(&answer);
+    assert_eq!(body.replace(script(&answer), ""), text);
+    // A program gets it as the worker gave it.
+    let answer = rig.get("/").await;
+    assert!(answer.contains("content-encoding: gzip\r\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_broken_gzip_does_not_look_whole() {
+    let rig = rig().await;
+    let mut broken = gzipped(&"<head>".repeat(1000));
+    broken.truncate(broken.len() - 9);
+    rig.handle.release(only(encoded("gzip", broken).await));
     let answer = rig.ask("GET /", PAGE).await;
-    assert!(answer.ends_with("\x1f<head>"), "{answer}");
+    assert!(!answer.ends_with("0\r\n\r\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_page_in_an_encoding_of_its_own_passes() {
+    let rig = rig().await;
+    rig.handle
+        .release(only(encoded("br", b"<head>".to_vec()).await));
+    let answer = rig.ask("GET /", PAGE).await;
+    assert!(answer.ends_with("\r\n\r\n<head>"), "{answer}");
+}
+
+/// The body of a chunked answer.
+fn body(answer: &str) -> String {
+    let (_, mut rest) = answer.split_once("\r\n\r\n").unwrap();
+    let mut body = String::new();
+    while let Some((size, after)) = rest.split_once("\r\n") {
+        let size = usize::from_str_radix(size, 16).unwrap();
+        body.push_str(&after[..size]);
+        rest = after[size..].strip_prefix("\r\n").unwrap();
+    }
+    body
 }
 
 #[tokio::test]
