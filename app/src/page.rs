@@ -33,6 +33,7 @@ pub fn render(visit: &Visit, todos: &Todos, size: u64) -> String {
                     h1 { ("Todos") }
                     (hint())
                     (add(&links))
+                    p #problem .problem role="alert" hidden {}
                     (filters(&links, todos))
                     (list(&links, todos))
                     (actions(&links, todos))

@@ -4,7 +4,7 @@ use futures_util::StreamExt as _;
 use wasm_bindgen::{JsCast as _, JsValue};
 use worker::js_sys::{Object, Reflect};
 use worker::wasm_bindgen_futures::JsFuture;
-use worker::web_sys::{Headers, Request, RequestInit, Response};
+use worker::web_sys::{Headers, Request, RequestInit, RequestRedirect, Response};
 use worker::{Context, Env, event};
 
 use crate::address::{Address, from_own_page};
@@ -102,6 +102,8 @@ async fn answer(request: Request, bindings: &Bindings) -> Result<Response, JsVal
             Ok(form) => {
                 let init = RequestInit::new();
                 init.set_method("POST");
+                // The visitor is to be sent back to the page, not this worker.
+                init.set_redirect(RequestRedirect::Manual);
                 init.set_body(&JsValue::from_str(&form));
                 stub.send(&Request::new_with_str_and_init(&url, &init)?)?
             }
