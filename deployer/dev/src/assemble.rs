@@ -33,7 +33,7 @@ pub(crate) fn assemble(
             });
         };
         check(worker, build)?;
-        workers.push(one(project, worker, build));
+        workers.push(one(project, worker, build)?);
     }
     Ok(runtime::Stack {
         workers,
@@ -90,10 +90,14 @@ fn check(worker: &tiny_manifest::Worker, build: &Build) -> Result<(), Mismatch> 
     Ok(())
 }
 
-fn one(project: &Project, worker: &tiny_manifest::Worker, build: &Build) -> runtime::Worker {
+fn one(
+    project: &Project,
+    worker: &tiny_manifest::Worker,
+    build: &Build,
+) -> Result<runtime::Worker, Mismatch> {
     let exported = build.exports.durable_objects.iter().map(|class| &class.name);
     let classes: BTreeSet<&String> = exported.collect();
-    runtime::Worker {
+    Ok(runtime::Worker {
         name: worker.id.clone(),
         main: build.bundle.main.clone(),
         modules: build
@@ -111,7 +115,7 @@ fn one(project: &Project, worker: &tiny_manifest::Worker, build: &Build) -> runt
             .collect(),
         compatibility_date: worker.compatibility_date.clone(),
         compatibility_flags: worker.compatibility_flags.clone(),
-        bindings: bindings(project, worker),
+        bindings: bindings(project, worker)?,
         classes: classes
             .into_iter()
             .map(|class| runtime::DurableClass {
@@ -133,13 +137,13 @@ fn one(project: &Project, worker: &tiny_manifest::Worker, build: &Build) -> runt
             })
             .collect(),
         tails: worker.tail_consumers.clone(),
-    }
+    })
 }
 
 fn bindings(
     project: &Project,
     worker: &tiny_manifest::Worker,
-) -> Vec<(String, runtime::Binding)> {
+) -> Result<Vec<(String, runtime::Binding)>, Mismatch> {
     let mut all = Vec::new();
     for (name, value) in &worker.vars {
         let binding = match value {
@@ -161,12 +165,47 @@ fn bindings(
         all.push((object.binding.clone(), binding));
     }
     for (name, binding) in &worker.bindings {
-        all.push((name.clone(), local(binding)));
+        let binding = match binding {
+            Binding::Hyperdrive {
+                local: Some(url), ..
+            } => hyperdrive(name, url)?,
+            other => local(other),
+        };
+        all.push((name.clone(), binding));
     }
     if let Some(name) = worker.assets.as_ref().and_then(|assets| assets.binding.clone()) {
         all.push((name, runtime::Binding::Assets));
     }
-    all
+    Ok(all)
+}
+
+/// The database that stands in for the one behind Hyperdrive.
+fn hyperdrive(name: &str, local: &str) -> Result<runtime::Binding, Mismatch> {
+    let wrong = |why: &str| Mismatch {
+        // The text may hold a password.
+        message: format!("the `local` database of `{name}` cannot be used: {why}"),
+        help: "write it as postgres://USER:PASSWORD@HOST:PORT/DATABASE, or mysql://…".to_owned(),
+    };
+    let url = url::Url::parse(local).map_err(|error| wrong(&error.to_string()))?;
+    let (scheme, port) = match url.scheme() {
+        "postgres" | "postgresql" => ("postgres", 5432),
+        "mysql" => ("mysql", 3306),
+        other => return Err(wrong(&format!("`{other}` is neither postgres nor mysql"))),
+    };
+    let plain = |text: &str| {
+        percent_encoding::percent_decode_str(text)
+            .decode_utf8_lossy()
+            .into_owned()
+    };
+    let host = url.host_str().filter(|host| !host.is_empty());
+    Ok(runtime::Binding::Hyperdrive(runtime::Hyperdrive {
+        scheme: scheme.to_owned(),
+        host: host.ok_or_else(|| wrong("it names no host"))?.to_owned(),
+        port: url.port().unwrap_or(port),
+        database: plain(url.path().trim_start_matches('/')),
+        user: plain(url.username()),
+        password: plain(url.password().unwrap_or_default()),
+    }))
 }
 
 /// The local form of a binding.
@@ -221,5 +260,29 @@ fn local(binding: &Binding) -> runtime::Binding {
         Binding::MtlsCertificate { .. } => remote_only("mTLS certificates"),
         Binding::DispatchNamespace { .. } => remote_only("Workers for Platforms"),
         Binding::Pipeline { .. } => remote_only("Pipelines"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_local_database_is_read_from_its_url_and_never_quoted() {
+        let runtime::Binding::Hyperdrive(found) =
+            hyperdrive("DB", "postgresql://ada:p%40ss@127.0.0.1/shop").unwrap()
+        else {
+            panic!("another binding")
+        };
+        assert_eq!(
+            (found.scheme.as_str(), found.port, found.password.as_str()),
+            ("postgres", 5432, "p@ss")
+        );
+        assert_eq!((found.database.as_str(), found.user.as_str()), ("shop", "ada"));
+        for wrong in ["not a url", "redis://ada:secret@127.0.0.1/0", "postgres:///shop"] {
+            let error = hyperdrive("DB", wrong).unwrap_err();
+            assert!(error.message.contains("`DB`"), "{error}");
+            assert!(!error.message.contains("secret"), "{error}");
+        }
     }
 }

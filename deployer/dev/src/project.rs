@@ -63,6 +63,17 @@ impl Project {
         })
     }
 
+    /// What of the static files is ignored, with its place below the root.
+    pub(crate) fn asset_complaints(&self) -> BTreeSet<String> {
+        let root = format!("{}/", self.stack.root);
+        self.assets
+            .values()
+            .flat_map(|assets| assets.complaints())
+            .map(|complaint| complaint.to_string())
+            .map(|told| told.strip_prefix(&root).map_or(told.clone(), str::to_owned))
+            .collect()
+    }
+
     pub(crate) fn host(&self, options: &DevOptions) -> IpAddr {
         options
             .host
@@ -182,7 +193,9 @@ impl Project {
 }
 
 fn assets_config(assets: &tiny_manifest::Assets) -> tiny_assets::Config {
-    use tiny_manifest::{HtmlHandling as Html, NotFoundHandling as Missing, RunWorkerFirst as First};
+    use tiny_manifest::{
+        HtmlHandling as Html, NotFoundHandling as Missing, RunWorkerFirst as First,
+    };
     tiny_assets::Config {
         directory: assets.directory.clone(),
         html_handling: match assets.html_handling {

@@ -3,7 +3,7 @@
 mod build;
 mod swap;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -186,6 +186,7 @@ async fn run_here(
     };
     session.desk.set_assets(session.project.assets.clone());
     session.watch();
+    session.complain(&BTreeSet::new());
     session.provision();
     session.build(started);
     let outcome = loop {
@@ -307,10 +308,17 @@ impl Session<'_> {
                         message: "restart `tiny dev` to serve on the new address".to_owned(),
                     });
                 }
+                let known = self.project.asset_complaints();
                 self.project = project;
+                self.complain(&known);
                 self.desk.set_assets(self.project.assets.clone());
-                self.builds
-                    .retain(|id, _| self.project.stack.workers.iter().any(|worker| worker.id == *id));
+                self.builds.retain(|id, _| {
+                    self.project
+                        .stack
+                        .workers
+                        .iter()
+                        .any(|worker| worker.id == *id)
+                });
                 self.stale = true;
                 self.watch();
                 self.build(seen);
@@ -328,6 +336,7 @@ impl Session<'_> {
 
     /// Lets browsers have changed static files without a swap.
     fn assets_changed(&self, changes: &Changes) {
+        let known = self.project.asset_complaints();
         let mut urls = Vec::new();
         for assets in self.project.assets.values() {
             match assets.rescan() {
@@ -339,17 +348,28 @@ impl Session<'_> {
                 }
             }
         }
+        self.complain(&known);
         if urls.is_empty() {
             return;
         }
-        self.front.reload(if urls.iter().all(|url| url.ends_with(".css")) {
-            Reload::Css { paths: urls }
-        } else {
-            Reload::Page
-        });
+        self.front
+            .reload(if urls.iter().all(|url| url.ends_with(".css")) {
+                Reload::Css { paths: urls }
+            } else {
+                Reload::Page
+            });
         self.say(DevEvent::AssetsReloaded {
             paths: changes.paths.iter().cloned().collect(),
         });
+    }
+
+    /// Tells what of the static files is ignored, apart from what is `known`.
+    fn complain(&self, known: &BTreeSet<String>) {
+        for message in self.project.asset_complaints().difference(known) {
+            self.say(DevEvent::Note {
+                message: message.clone(),
+            });
+        }
     }
 
     async fn hibernate(&mut self) {

@@ -87,10 +87,9 @@ impl Session<'_> {
             Err((_, error)) => {
                 let title = error.to_string();
                 let title = title.lines().next().unwrap_or_default();
-                let text = error.rendered().map_or_else(
-                    || with_help(&error),
-                    str::to_owned,
-                );
+                let text = error
+                    .rendered()
+                    .map_or_else(|| with_help(&error), str::to_owned);
                 self.fail(title, &text);
                 return Ok(());
             }
