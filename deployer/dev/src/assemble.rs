@@ -68,7 +68,10 @@ fn check(worker: &tiny_manifest::Worker, build: &Build) -> Result<(), Mismatch> 
                     worker.id, object.class
                 ),
                 help: if known.is_empty() {
-                    format!("mark a struct with `#[durable_object]` and name it `{}`", object.class)
+                    format!(
+                        "mark a struct with `#[durable_object]` and name it `{}`",
+                        object.class
+                    )
                 } else {
                     format!("it exports {}", known.join(", "))
                 },
@@ -82,7 +85,10 @@ fn check(worker: &tiny_manifest::Worker, build: &Build) -> Result<(), Mismatch> 
     for (handler, needed, why) in needs {
         if needed && !exports.handlers.iter().any(|found| found == handler) {
             return Err(Mismatch {
-                message: format!("worker `{}` {why}, but handles no `{handler}` event", worker.id),
+                message: format!(
+                    "worker `{}` {why}, but handles no `{handler}` event",
+                    worker.id
+                ),
                 help: format!("add a function with `#[event({handler})]`"),
             });
         }
@@ -95,7 +101,11 @@ fn one(
     worker: &tiny_manifest::Worker,
     build: &Build,
 ) -> Result<runtime::Worker, Mismatch> {
-    let exported = build.exports.durable_objects.iter().map(|class| &class.name);
+    let exported = build
+        .exports
+        .durable_objects
+        .iter()
+        .map(|class| &class.name);
     let classes: BTreeSet<&String> = exported.collect();
     Ok(runtime::Worker {
         name: worker.id.clone(),
@@ -173,7 +183,11 @@ fn bindings(
         };
         all.push((name.clone(), binding));
     }
-    if let Some(name) = worker.assets.as_ref().and_then(|assets| assets.binding.clone()) {
+    if let Some(name) = worker
+        .assets
+        .as_ref()
+        .and_then(|assets| assets.binding.clone())
+    {
         all.push((name, runtime::Binding::Assets));
     }
     Ok(all)
@@ -278,8 +292,15 @@ mod tests {
             (found.scheme.as_str(), found.port, found.password.as_str()),
             ("postgres", 5432, "p@ss")
         );
-        assert_eq!((found.database.as_str(), found.user.as_str()), ("shop", "ada"));
-        for wrong in ["not a url", "redis://ada:secret@127.0.0.1/0", "postgres:///shop"] {
+        assert_eq!(
+            (found.database.as_str(), found.user.as_str()),
+            ("shop", "ada")
+        );
+        for wrong in [
+            "not a url",
+            "redis://ada:secret@127.0.0.1/0",
+            "postgres:///shop",
+        ] {
             let error = hyperdrive("DB", wrong).unwrap_err();
             assert!(error.message.contains("`DB`"), "{error}");
             assert!(!error.message.contains("secret"), "{error}");

@@ -20,7 +20,10 @@ pub(crate) struct Desk {
 
 impl Desk {
     pub(crate) fn set_controller(&self, controller: Controller) {
-        *self.controller.write().unwrap_or_else(PoisonError::into_inner) = Some(controller);
+        *self
+            .controller
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Some(controller);
     }
 
     pub(crate) fn set_assets(&self, assets: BTreeMap<String, Arc<Assets>>) {
@@ -72,14 +75,12 @@ impl AssetHost for Desk {
             .cloned();
         Box::pin(async move {
             let (parts, _) = request.into_parts();
-            match assets {
-                Some(assets) => assets.fetch(&parts).await,
-                None => {
-                    let mut response = http::Response::new(Bytes::new());
-                    *response.status_mut() = http::StatusCode::NOT_FOUND;
-                    response
-                }
+            if let Some(assets) = assets {
+                return assets.fetch(&parts).await;
             }
+            let mut response = http::Response::new(Bytes::new());
+            *response.status_mut() = http::StatusCode::NOT_FOUND;
+            response
         })
     }
 }

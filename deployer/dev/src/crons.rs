@@ -62,7 +62,11 @@ async fn announce<T>(
 ) {
     let mut last = Utc::now();
     loop {
-        let Some(next) = entries.iter().filter_map(|(_, cron)| after(cron, last)).min() else {
+        let Some(next) = entries
+            .iter()
+            .filter_map(|(_, cron)| after(cron, last))
+            .min()
+        else {
             return;
         };
         loop {
@@ -110,7 +114,10 @@ mod tests {
         let now = Utc::now();
         let next = after("* * * * *", now).unwrap();
         assert!(next > now && next - now <= chrono::Duration::minutes(1));
-        assert_eq!(after("0 4 * * *", now).unwrap().format("%H:%M").to_string(), "04:00");
+        assert_eq!(
+            after("0 4 * * *", now).unwrap().format("%H:%M").to_string(),
+            "04:00"
+        );
         let on_sunday = after("0 4 * * 1", now).unwrap();
         assert_eq!(on_sunday.format("%a").to_string(), "Sun");
         assert_eq!(after("not a cron", now), None);

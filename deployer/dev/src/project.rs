@@ -27,6 +27,10 @@ pub(crate) struct Project {
 
 /// Which parts of a project a change is about.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a change can be about any of them"
+)]
 pub(crate) struct Touched {
     /// The manifest, or a file of secrets.
     pub(crate) settings: bool,

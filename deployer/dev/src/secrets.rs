@@ -55,7 +55,10 @@ impl Secrets {
 
     /// The value of one secret; files win over the environment.
     pub(crate) fn get(&self, name: &str) -> Option<String> {
-        self.0.get(name).cloned().or_else(|| std::env::var(name).ok())
+        self.0
+            .get(name)
+            .cloned()
+            .or_else(|| std::env::var(name).ok())
     }
 }
 
@@ -78,11 +81,17 @@ mod tests {
         let secrets = Secrets::read(root, "prod").unwrap();
         assert_eq!(secrets.get("A").as_deref(), Some("of prod"));
         assert_eq!(secrets.get("B").as_deref(), Some("kept"));
-        assert_eq!(Secrets::read(root, "dev").unwrap().get("A").as_deref(), Some("general"));
+        assert_eq!(
+            Secrets::read(root, "dev").unwrap().get("A").as_deref(),
+            Some("general")
+        );
         assert!(!format!("{secrets:?}").contains("prod"));
 
         std::fs::write(root.join(".dev.vars"), "SECRET hunter2\n").unwrap();
         let error = Secrets::read(root, "prod").unwrap_err().to_string();
-        assert!(error.contains(".dev.vars") && !error.contains("hunter2"), "{error}");
+        assert!(
+            error.contains(".dev.vars") && !error.contains("hunter2"),
+            "{error}"
+        );
     }
 }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
+use camino::Utf8Path;
 use tiny_builder::{Build, BuildError, Builder};
 use tiny_provision::{Provisioner, Reporter};
 use tiny_runtime::{Prepared, Runtime, RuntimeEvent};
@@ -340,7 +341,7 @@ impl Session<'_> {
         let mut urls = Vec::new();
         for assets in self.project.assets.values() {
             match assets.rescan() {
-                Ok(changed) => urls.extend(changed),
+                Ok(touched) => urls.extend(touched),
                 Err(error) => {
                     self.say(DevEvent::Note {
                         message: format!("the static files cannot be read: {error}"),
@@ -352,12 +353,12 @@ impl Session<'_> {
         if urls.is_empty() {
             return;
         }
-        self.front
-            .reload(if urls.iter().all(|url| url.ends_with(".css")) {
-                Reload::Css { paths: urls }
-            } else {
-                Reload::Page
-            });
+        let is_style = |url: &String| Utf8Path::new(url).extension() == Some("css");
+        self.front.reload(if urls.iter().all(is_style) {
+            Reload::Css { paths: urls }
+        } else {
+            Reload::Page
+        });
         self.say(DevEvent::AssetsReloaded {
             paths: changes.paths.iter().cloned().collect(),
         });

@@ -254,7 +254,10 @@ mod tests {
     #[test]
     fn editors_scratch_files_are_ignored() {
         for name in ["main.rs~", ".#main.rs", "4913", ".main.rs.swp"] {
-            assert!(is_scratch(Utf8Path::new("/src").join(name).as_path()), "{name}");
+            assert!(
+                is_scratch(Utf8Path::new("/src").join(name).as_path()),
+                "{name}"
+            );
         }
         assert!(!is_scratch(Utf8Path::new("/src/main.rs")));
     }
