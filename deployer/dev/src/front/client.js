@@ -22,7 +22,8 @@ function element(name, className, ...content) {
 
 const HEADLINE = /^(error|warning)(\[\w+\])?:/;
 const GUTTER = /^\s*\d*\s*[|│·]/;
-const MARK = /^\s*[\^─┬╰]/;
+// Below a line of code, not the code itself.
+const MARK = /^[\s|_~-]*\^|^\s*[─┬╰]/;
 const PLACE = /^\s*(-->|:::|╭─\[)/;
 const ADVICE = /^\s*(= )?(help|note): /;
 
@@ -39,7 +40,7 @@ function* parts(text) {
       yield [kind, line];
     } else if (gutter) {
       yield ["gutter", gutter];
-      yield [MARK.test(rest) ? kind : "", rest];
+      yield [!/\d/.test(gutter) && MARK.test(rest) ? kind : "", rest];
     } else if (PLACE.test(line)) {
       yield ["place", line];
     } else {

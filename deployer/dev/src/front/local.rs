@@ -85,7 +85,8 @@ async fn scheduled<B>(front: &Shared, request: &Request<B>) -> Local {
         .scheduled(worker.clone(), cron.into_owned(), time)
         .await;
     let response = match outcome {
-        Ok(outcome) => page::text(StatusCode::OK, outcome),
+        Ok(outcome) if outcome == "ok" => page::text(StatusCode::OK, outcome),
+        Ok(outcome) => page::text(StatusCode::INTERNAL_SERVER_ERROR, outcome),
         Err(why) => page::text(StatusCode::INTERNAL_SERVER_ERROR, why),
     };
     Local {

@@ -23,7 +23,7 @@ use super::{Control, Front, FrontEvent, FrontHandle, FrontOptions, Route, Routes
 const SOON: Duration = Duration::from_secs(5);
 const GRACE: Duration = Duration::from_millis(100);
 
-/// Answers with what it was asked for.
+/// Runs one cron well, and lets others end in what was asked for.
 struct Echo;
 
 impl Control for Echo {
@@ -37,7 +37,10 @@ impl Control for Echo {
             if cron == "broken" {
                 return Err("the handler threw".to_owned());
             }
-            Ok(format!("{worker} {cron} {time:?}"))
+            Ok(match (&*worker, &*cron, time) {
+                ("todo", "0 4 * * *", Some(1000)) => "ok".to_owned(),
+                _ => format!("{worker} {cron} {time:?}"),
+            })
         })
     }
 }
