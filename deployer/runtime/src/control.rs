@@ -54,6 +54,21 @@ impl Controller {
         Ok(outcome.as_str().unwrap_or("unknown").to_owned())
     }
 
+    /// Hands a message to a worker's email handler and answers, in words, what became of it.
+    pub async fn email(
+        &self,
+        worker: &str,
+        from: &str,
+        to: &str,
+        raw: &[u8],
+    ) -> Result<String, RuntimeError> {
+        use base64::Engine as _;
+        let raw = base64::engine::general_purpose::STANDARD.encode(raw);
+        let call = json!({ "call": "email", "worker": worker, "from": from, "to": to, "raw": raw });
+        let outcome = self.call(call).await?;
+        Ok(outcome.as_str().unwrap_or("unknown").to_owned())
+    }
+
     /// Makes one call; the answer is what the call returns.
     pub(crate) async fn call(&self, call: Value) -> Result<Value, RuntimeError> {
         let answer = tokio::time::timeout(PATIENCE, self.send(call.to_string()))

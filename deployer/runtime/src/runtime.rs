@@ -153,6 +153,10 @@ impl Runtime {
         let plan = Arc::clone(&prepared.0);
         let config = plan.run.join("workerd.capnp");
         write_private(&config, &plan.config.text)?;
+        // Here, because the data may have been deleted since the stack was prepared.
+        for folder in &plan.config.folders {
+            fs_err::create_dir_all(folder)?;
+        }
         let started = Instant::now();
         let before = self.running.take();
         let used_before: BTreeSet<String> = before

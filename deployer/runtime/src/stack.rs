@@ -215,12 +215,14 @@ impl Stack {
 impl Worker {
     /// Whether its code names the Cache API at all. It is no binding, so the code has to tell.
     pub(crate) fn uses_cache(&self) -> bool {
+        self.names("caches")
+    }
+
+    /// Whether this text is anywhere in its JavaScript.
+    pub(crate) fn names(&self, text: &str) -> bool {
         self.modules.iter().any(|module| {
             module.kind == ModuleKind::Esm
-                && module
-                    .body
-                    .windows(b"caches".len())
-                    .any(|word| word == b"caches")
+                && memchr::memmem::find(&module.body, text.as_bytes()).is_some()
         })
     }
 }

@@ -249,6 +249,24 @@ async fn scheduled_handlers_run_when_asked() {
 }
 
 #[tokio::test]
+async fn email_handlers_get_messages_and_say_what_becomes_of_them() {
+    let mut bench = Bench::new().await;
+    let stack = everything(&bench);
+    bench.run(&stack).await;
+    let controller = bench.runtime.controller();
+    let raw = b"Subject: a\r\n folded one\r\n\r\nbody";
+    let outcome = controller
+        .email("main", "you@a.test", "in@a.test", raw)
+        .await;
+    assert_eq!(outcome.unwrap(), "forwarded to me@a.test");
+    assert_eq!(bench.get("main", "/mail").await, "a folded one of 31: 31");
+    let outcome = controller
+        .email("main", "spam@a.test", "in@a.test", raw)
+        .await;
+    assert_eq!(outcome.unwrap(), "rejected: no spam");
+}
+
+#[tokio::test]
 async fn what_workers_log_is_heard() {
     let mut bench = Bench::new().await;
     let stack = everything(&bench);

@@ -57,9 +57,6 @@ impl Extensions {
 
     pub(super) fn wrapper(&mut self, wrapper: Wrapper) {
         self.internal.insert(wrapper.module(), wrapper.script());
-        if wrapper == Wrapper::SendEmail {
-            self.email_message();
-        }
     }
 
     /// Lets code import `cloudflare:email`.

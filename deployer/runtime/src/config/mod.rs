@@ -51,6 +51,8 @@ pub(crate) struct Config {
     pub(crate) environment: Vec<(String, String)>,
     /// The files that the text embeds.
     pub(crate) blobs: BTreeSet<String>,
+    /// Folders that must be there when workerd starts; it makes none itself.
+    pub(crate) folders: Vec<Utf8PathBuf>,
 }
 
 /// What a configuration is made with.
@@ -75,6 +77,7 @@ pub(crate) fn write(
         extensions: Extensions::default(),
         environment: Vec::new(),
         products: BTreeSet::new(),
+        folders: Vec::new(),
     };
     writer.plumbing()?;
     for worker in &stack.workers {
@@ -94,6 +97,7 @@ struct Writer<'a> {
     environment: Vec<(String, String)>,
     /// The products whose simulators are there already.
     products: BTreeSet<Product>,
+    folders: Vec<Utf8PathBuf>,
 }
 
 impl Writer<'_> {
@@ -114,7 +118,7 @@ impl Writer<'_> {
             .iter()
             .any(|worker| !worker.classes.is_empty())
         {
-            self.disk(OBJECTS, "do")?;
+            self.disk(OBJECTS, "do");
         }
         Ok(())
     }
@@ -136,14 +140,13 @@ impl Writer<'_> {
     }
 
     /// A folder of the local data as a service.
-    fn disk(&mut self, name: &str, folder: &str) -> Result<(), RuntimeError> {
+    fn disk(&mut self, name: &str, folder: &str) {
         let path = self.stack.state.join(folder);
-        fs_err::create_dir_all(&path)?;
         self.services.push(fields! {
             "name": text(name),
-            "disk": fields! { "path": text(path), "writable": Value::Flag(true) },
+            "disk": fields! { "path": text(path.as_str()), "writable": Value::Flag(true) },
         });
-        Ok(())
+        self.folders.push(path);
     }
 
     fn worker(&mut self, worker: &Worker) -> Result<(), RuntimeError> {
@@ -172,6 +175,9 @@ impl Writer<'_> {
             "bindings": Value::List(bindings),
             "globalOutbound": text(INTERNET),
         };
+        if worker.names("cloudflare:email") {
+            self.extensions.email_message();
+        }
         if worker.uses_cache() {
             self.product(Product::Cache)?;
             it = it.with("cacheApiOutbound", text(Product::Cache.entry()));
@@ -228,7 +234,7 @@ impl Writer<'_> {
         if !used && !consumed {
             return Ok(());
         }
-        self.disk("queues:storage", "queues")?;
+        self.disk("queues:storage", "queues");
         let mut consumers = serde_json::Map::new();
         let mut bindings = vec![service::own_namespace("BROKER", "Broker")];
         for worker in &self.stack.workers {
@@ -352,6 +358,7 @@ impl Writer<'_> {
             ),
             environment: self.environment,
             blobs: self.blobs.names().clone(),
+            folders: self.folders,
         })
     }
 

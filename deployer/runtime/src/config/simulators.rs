@@ -60,7 +60,7 @@ impl Writer<'_> {
         }
         let (name, class) = (product.name(), product.class());
         let storage = format!("{name}:storage");
-        self.disk(&storage, name)?;
+        self.disk(&storage, name);
         for module in ["index", "zod"] {
             let path = self.simulator(&format!("shared/{module}"))?;
             let as_imported = match module {

@@ -1,11 +1,53 @@
 // What tiny reaches into the running workers with.
 import unsafe from "workerd:unsafe";
 
+// The headers of a message; lines that begin with a space go on with the one before.
+function headersOf(text) {
+  const [head] = text.split(/\r?\n\r?\n/, 1);
+  const headers = new Headers();
+  for (const line of head.replace(/\r?\n[ \t]+/g, " ").split(/\r?\n/)) {
+    const at = line.indexOf(":");
+    if (at < 1) continue;
+    try {
+      headers.append(line.slice(0, at).trim(), line.slice(at + 1).trim());
+    } catch {
+      // No header that HTTP knows either.
+    }
+  }
+  return headers;
+}
+
 const calls = {
   // Runs a worker's scheduled handler.
   async scheduled({ worker, cron, time }, env) {
     const result = await env[`worker:${worker}`].scheduled({ scheduledTime: new Date(time), cron });
     return result.outcome;
+  },
+
+  // Hands a message to a worker's email handler, and answers what became of it.
+  async email({ worker, from, to, raw }, env) {
+    const bytes = Uint8Array.fromBase64(raw);
+    const deeds = [];
+    const message = {
+      from,
+      to,
+      raw: new Response(bytes).body,
+      rawSize: bytes.byteLength,
+      headers: headersOf(new TextDecoder().decode(bytes)),
+      setReject(reason) {
+        deeds.push(`rejected: ${reason}`);
+      },
+      async forward(to) {
+        deeds.push(`forwarded to ${to}`);
+        return { messageId: crypto.randomUUID() };
+      },
+      async reply({ to }) {
+        deeds.push(`replied to ${to}`);
+        return { messageId: crypto.randomUUID() };
+      },
+    };
+    await env[`worker:${worker}`].email(message);
+    return deeds.join(", ") || "handled";
   },
 
   // Puts objects out of memory; their WebSockets stay open.

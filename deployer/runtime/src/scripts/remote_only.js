@@ -1,7 +1,16 @@
 // A product that exists on Cloudflare alone: every use says so.
+
+// The classes there, which the worker crate looks for before it uses them.
+const CLASSES = {
+  "Workers AI": "Ai",
+  "Workers for Platforms": "DynamicDispatcher",
+};
+
 export default function (env) {
+  const constructor = { name: CLASSES[env.product] ?? "Fetcher" };
   return new Proxy({}, {
     get(_, name) {
+      if (name === "constructor") return constructor;
       // Looking whether it is a promise, or printing it, is no use.
       if (typeof name !== "string" || name === "then" || name === "toJSON") return undefined;
       return () => {

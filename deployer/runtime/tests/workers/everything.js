@@ -118,6 +118,9 @@ const pages = {
   async "/throw"() {
     throw new Error("thrown on purpose");
   },
+  async "/mail"(env) {
+    return (await env.KV.get("mail")) ?? "";
+  },
   async "/crons"(env) {
     return (await env.KV.get("cron")) ?? "";
   },
@@ -141,6 +144,12 @@ export default {
       await env.KV.put("received", `${before}${batch.queue}:${JSON.stringify(message.body)}#${message.attempts};`);
       message.ack();
     }
+  },
+  async email(message, env) {
+    const text = await new Response(message.raw).text();
+    await env.KV.put("mail", `${message.headers.get("subject")} of ${message.rawSize}: ${text.length}`);
+    if (message.from === "spam@a.test") return message.setReject("no spam");
+    await message.forward("me@a.test");
   },
   async scheduled(event, env) {
     await env.KV.put("cron", `${event.cron} at ${event.scheduledTime}`);
