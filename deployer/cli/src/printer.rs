@@ -1,7 +1,6 @@
 //! The one place that writes to the terminal: results to standard output, progress to standard
 //! error, and with `--json` one event a line in place of both.
 
-use std::io::Write as _;
 use std::sync::Arc;
 
 use indicatif::MultiProgress;
