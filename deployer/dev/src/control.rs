@@ -9,7 +9,9 @@ use bytes::Bytes;
 use tiny_assets::Assets;
 use tiny_runtime::{AssetHost, Controller};
 
-use crate::front::Control;
+use crate::front::{Control, Mail};
+
+const NOT_YET: &str = "the app does not run yet";
 
 /// Shared between the loop, which fills it in, and those who ask.
 #[derive(Default)]
@@ -55,7 +57,24 @@ impl Control for Desk {
                     .scheduled(&worker, &cron, at)
                     .await
                     .map_err(|error| error.to_string()),
-                None => Err("the app does not run yet".to_owned()),
+                None => Err(NOT_YET.to_owned()),
+            }
+        })
+    }
+
+    fn email(
+        &self,
+        worker: String,
+        mail: Mail,
+    ) -> Pin<Box<dyn Future<Output = Result<String, String>> + Send>> {
+        let controller = self.controller();
+        Box::pin(async move {
+            match controller {
+                Some(controller) => controller
+                    .email(&worker, &mail.from, &mail.to, &mail.raw)
+                    .await
+                    .map_err(|error| error.to_string()),
+                None => Err(NOT_YET.to_owned()),
             }
         })
     }

@@ -47,6 +47,11 @@ pub enum DevError {
     #[diagnostic(help("each line is NAME=value"))]
     Secrets { path: Utf8PathBuf, why: String },
 
+    /// A worker's static files cannot be served.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Assets(#[from] tiny_assets::AssetsError),
+
     /// The file system said no.
     #[error(transparent)]
     #[diagnostic(help("check that path and that its disk is not full"))]

@@ -55,8 +55,7 @@ impl Project {
         let mut assets = BTreeMap::new();
         for worker in &stack.workers {
             if let Some(config) = &worker.assets {
-                let loaded = Assets::load(assets_config(config))
-                    .map_err(|error| std::io::Error::other(error.to_string()))?;
+                let loaded = Assets::load(assets_config(config))?;
                 assets.insert(worker.id.clone(), Arc::new(loaded));
             }
         }

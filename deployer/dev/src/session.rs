@@ -4,6 +4,7 @@ mod build;
 mod swap;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -104,6 +105,11 @@ impl Url {
     }
 }
 
+/// Whether `localhost` leads there; to other addresses of the loopback network it does not.
+fn is_localhost(host: IpAddr) -> bool {
+    host.is_unspecified() || host == Ipv4Addr::LOCALHOST || host == Ipv6Addr::LOCALHOST
+}
+
 /// Runs until [`Command::Quit`], or until `commands` closes.
 ///
 /// `listener` is called for each thing that happens, in order.
@@ -145,7 +151,7 @@ async fn run_here(
     )
     .await?;
     let url = Url {
-        host: if host.is_loopback() || host.is_unspecified() {
+        host: if is_localhost(host) {
             "localhost".to_owned()
         } else {
             front.address().ip().to_string()

@@ -3,12 +3,16 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
+use http_body_util::{BodyExt as _, Limited};
 use hyper::header::{HOST, HeaderMap, HeaderName, ORIGIN};
 use hyper::{Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
 
 use super::body::Body;
-use super::{Peer, Shared, live, page};
+use super::{Mail, Peer, Shared, live, page};
+
+/// As Cloudflare has it, in bytes.
+const LARGEST_MAIL: usize = 25 * 1024 * 1024;
 
 /// Everything below it belongs to Cloudflare, or here to its stand-in.
 pub(crate) const PREFIX: &str = "/cdn-cgi/";
@@ -30,19 +34,26 @@ impl From<Response<Body>> for Local {
     }
 }
 
-/// `None`: the worker's runtime may know the path.
-pub(crate) async fn answer<B>(front: &Shared, peer: &Peer, request: &Request<B>) -> Option<Local> {
+/// The request comes back where the worker's runtime may know the path.
+pub(crate) async fn answer<
+    B: hyper::body::Body<Error: std::error::Error + Send + Sync + 'static>,
+>(
+    front: &Shared,
+    peer: &Peer,
+    request: Request<B>,
+) -> Result<Local, Request<B>> {
     if !is_from_here(request.headers(), peer.local) {
-        return Some(refused().into());
+        return Ok(refused().into());
     }
-    match request.uri().path() {
-        "/cdn-cgi/tiny/live" => Some(only_get(request, || front.live.subscribe()).into()),
-        live::CLIENT_PATH => Some(only_get(request, live::Live::client).into()),
+    Ok(match request.uri().path() {
+        "/cdn-cgi/tiny/live" => only_get(&request, || front.live.subscribe()).into(),
+        live::CLIENT_PATH => only_get(&request, live::Live::client).into(),
         "/cdn-cgi/handler/scheduled" | "/cdn-cgi/local/scheduled" | "/cdn-cgi/mf/scheduled" => {
-            Some(scheduled(front, request).await)
+            scheduled(front, &request).await
         }
-        _ => None,
-    }
+        "/cdn-cgi/handler/email" | "/cdn-cgi/local/email" => email(front, request).await,
+        _ => return Err(request),
+    })
 }
 
 fn only_get<B>(request: &Request<B>, answer: impl FnOnce() -> Response<Body>) -> Response<Body> {
@@ -91,6 +102,51 @@ async fn scheduled<B>(front: &Shared, request: &Request<B>) -> Local {
     };
     Local {
         response,
+        worker: Some(worker),
+    }
+}
+
+/// A message for the worker's email handler: the envelope in the query, the rest as the body.
+async fn email<B: hyper::body::Body<Error: std::error::Error + Send + Sync + 'static>>(
+    front: &Shared,
+    request: Request<B>,
+) -> Local {
+    let (parts, body) = request.into_parts();
+    let query = parts.uri.query().unwrap_or_default();
+    let (from, to) = (parameter(query, "from"), parameter(query, "to"));
+    let (Some(from), Some(to), &Method::POST) = (from, to, &parts.method) else {
+        return page::text(
+            StatusCode::BAD_REQUEST,
+            "POST the message, with its envelope in the query: ?from=a@example.com&to=b@example.com",
+        )
+        .into();
+    };
+    let (from, to) = (from.into_owned(), to.into_owned());
+    let raw = match Limited::new(body, LARGEST_MAIL).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) => {
+            return page::text(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!("a message has at most 25 MiB: {error}"),
+            )
+            .into();
+        }
+    };
+    let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+    let visit = match front.gate.enter(host).await {
+        Ok(visit) => visit,
+        Err(failure) => return page::failure(&failure, &page::Reader::Program).into(),
+    };
+    let worker = visit.upstream().name.clone();
+    let outcome = front
+        .control
+        .email(worker.clone(), Mail { from, to, raw })
+        .await;
+    Local {
+        response: match outcome {
+            Ok(outcome) => page::text(StatusCode::OK, outcome),
+            Err(why) => page::text(StatusCode::INTERNAL_SERVER_ERROR, why),
+        },
         worker: Some(worker),
     }
 }

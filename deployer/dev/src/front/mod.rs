@@ -30,6 +30,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::header::HeaderValue;
 use hyper::server::conn::http1;
@@ -91,6 +92,24 @@ pub trait Control: Send + Sync {
         cron: String,
         time: Option<u64>,
     ) -> Pin<Box<dyn Future<Output = Result<String, String>> + Send>>;
+
+    /// Hands a message to a worker's email handler. Answered in words, as above.
+    fn email(
+        &self,
+        worker: String,
+        mail: Mail,
+    ) -> Pin<Box<dyn Future<Output = Result<String, String>> + Send>>;
+}
+
+/// A message for a worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// The sender of the envelope.
+    pub from: String,
+    /// Its recipient.
+    pub to: String,
+    /// Headers and body, as they were received.
+    pub raw: Bytes,
 }
 
 /// The bound port.
@@ -243,18 +262,18 @@ async fn answer(shared: &Arc<Shared>, peer: &Peer, request: Request<Incoming>) -
     let method = request.method().as_str().to_owned();
     let path = request.uri().path().to_owned();
     let local = if path.starts_with(local::PREFIX) {
-        local::answer(shared, peer, &request).await
+        local::answer(shared, peer, request).await
     } else {
-        None
+        Err(request)
     };
     let (worker, response) = match local {
         // Not the app's business: kept out of its log.
-        Some(local::Local {
+        Ok(local::Local {
             response,
             worker: None,
         }) => return response,
-        Some(local) => (local.worker, local.response),
-        None => {
+        Ok(local) => (local.worker, local.response),
+        Err(request) => {
             let answer = forward::forward(shared, peer, request).await;
             (answer.worker, answer.response)
         }

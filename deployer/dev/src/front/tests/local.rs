@@ -115,3 +115,26 @@ async fn the_client_script_is_a_program() {
     let answer = rig.ask("POST /cdn-cgi/tiny/client.js", "").await;
     assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
 }
+
+#[tokio::test]
+async fn a_message_reaches_the_email_handler_with_its_envelope() {
+    let rig = rig().await;
+    rig.handle.release(only(saying("x").await));
+    let mut client = rig.connect().await;
+    client
+        .send(
+            "POST /cdn-cgi/handler/email?from=a%40b.test&to=c%40d.test",
+            "Connection: close\r\nContent-Length: 4\r\n",
+            "body",
+        )
+        .await;
+    let answer = client.rest().await;
+    assert!(answer.contains("a@b.test to c@d.test: body"), "{answer}");
+    for request in [
+        "GET /cdn-cgi/handler/email?from=a&to=b",
+        "POST /cdn-cgi/handler/email?to=b",
+    ] {
+        let answer = rig.ask(request, "Host: localhost\r\n").await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    }
+}

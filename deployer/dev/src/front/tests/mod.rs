@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::{Control, Front, FrontEvent, FrontHandle, FrontOptions, Route, Routes};
+use super::{Control, Front, FrontEvent, FrontHandle, FrontOptions, Mail, Route, Routes};
 
 const SOON: Duration = Duration::from_secs(5);
 const GRACE: Duration = Duration::from_millis(100);
@@ -42,6 +42,15 @@ impl Control for Echo {
                 _ => format!("{worker} {cron} {time:?}"),
             })
         })
+    }
+
+    fn email(
+        &self,
+        worker: String,
+        mail: Mail,
+    ) -> Pin<Box<dyn Future<Output = Result<String, String>> + Send>> {
+        let raw = String::from_utf8_lossy(&mail.raw).into_owned();
+        Box::pin(async move { Ok(format!("{worker}: {} to {}: {raw}", mail.from, mail.to)) })
     }
 }
 
