@@ -13,7 +13,7 @@ use tokio::process::Command;
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::cargo::Compiled;
-use crate::{BuildError, Profile, imports};
+use crate::{BuildError, Profile, dwarf, imports};
 
 /// The version that is built in; see the workspace's Cargo.toml.
 const BUILT_IN: &str = "0.2.130";
@@ -34,9 +34,27 @@ pub(crate) struct Glue {
     /// The hash of what it was made from.
     pub(crate) source: [u8; 32],
     pub(crate) js: String,
+    /// What runs: without debug sections.
     pub(crate) wasm: Bytes,
+    /// The same with them, where there are any.
+    pub(crate) unstripped: Bytes,
     /// JavaScript that crates bring along, by its path from the glue module.
     pub(crate) snippets: BTreeMap<String, String>,
+}
+
+/// What is kept in the module beside the code.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Keep {
+    pub(crate) profile: Profile,
+    /// Debug sections.
+    pub(crate) lines: bool,
+}
+
+impl Keep {
+    /// Function names, and the names of the tools that made it.
+    fn names(self) -> bool {
+        self.profile == Profile::Dev
+    }
 }
 
 /// Identifies an input.
@@ -52,7 +70,7 @@ pub(crate) async fn run(
     wasm: Vec<u8>,
     source: [u8; 32],
     compiled: &Compiled,
-    profile: Profile,
+    keep: Keep,
     provisioner: &Provisioner,
 ) -> Result<Glue, BuildError> {
     let Some(version) = &compiled.bindgen else {
@@ -68,7 +86,7 @@ pub(crate) async fn run(
         });
     }
     let mut glue = if version == BUILT_IN {
-        tokio::task::spawn_blocking(move || in_process(wasm, source, profile))
+        tokio::task::spawn_blocking(move || in_process(wasm, source, keep))
             .await
             .map_err(|panic| BuildError::Bindgen {
                 version: BUILT_IN.to_owned(),
@@ -76,7 +94,7 @@ pub(crate) async fn run(
             })??
     } else {
         let program = provisioner.wasm_bindgen(version).await?;
-        as_program(&program, version, &compiled.wasm, source, profile).await?
+        as_program(&program, version, &compiled.wasm, source, keep).await?
     };
     // workerd knows source phase imports only behind a flag; a plain import of a wasm module is
     // the compiled module all the same.
@@ -102,7 +120,7 @@ pub(crate) async fn run(
     Ok(glue)
 }
 
-fn in_process(wasm: Vec<u8>, source: [u8; 32], profile: Profile) -> Result<Glue, BuildError> {
+fn in_process(wasm: Vec<u8>, source: [u8; 32], keep: Keep) -> Result<Glue, BuildError> {
     let failed = |error: &dyn std::fmt::Debug| BuildError::Bindgen {
         version: BUILT_IN.to_owned(),
         why: format!("{error:?}"),
@@ -113,8 +131,9 @@ fn in_process(wasm: Vec<u8>, source: [u8; 32], profile: Profile) -> Result<Glue,
         .typescript(false)
         .reset_state_function(true)
         .force_enable_abort_handler(true)
-        .remove_name_section(profile == Profile::Release)
-        .remove_producers_section(profile == Profile::Release);
+        .keep_debug(keep.lines)
+        .remove_name_section(!keep.names())
+        .remove_producers_section(!keep.names());
     bindgen.module(true).map_err(|error| failed(&error))?;
     let mut output = bindgen.generate_output().map_err(|error| failed(&error))?;
     let mut snippets = BTreeMap::new();
@@ -129,10 +148,16 @@ fn in_process(wasm: Vec<u8>, source: [u8; 32], profile: Profile) -> Result<Glue,
     for (path, text) in output.local_modules() {
         snippets.insert(format!("snippets/{path}"), text.clone());
     }
+    let unstripped: Bytes = output.wasm_mut().emit_wasm().into();
     Ok(Glue {
         source,
         js: output.js().to_owned(),
-        wasm: output.wasm_mut().emit_wasm().into(),
+        wasm: if keep.lines {
+            dwarf::strip(&unstripped)
+        } else {
+            unstripped.clone()
+        },
+        unstripped,
         snippets,
     })
 }
@@ -142,7 +167,7 @@ async fn as_program(
     version: &str,
     wasm: &Utf8Path,
     source: [u8; 32],
-    profile: Profile,
+    keep: Keep,
 ) -> Result<Glue, BuildError> {
     let failed = |why: String| BuildError::Bindgen {
         version: version.to_owned(),
@@ -162,7 +187,10 @@ async fn as_program(
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0);
-    if profile == Profile::Release {
+    if keep.lines {
+        command.arg("--keep-debug");
+    }
+    if !keep.names() {
         command.args(["--remove-name-section", "--remove-producers-section"]);
     }
     let child = command.spawn().map_err(|source| BuildError::Start {
@@ -179,10 +207,16 @@ async fn as_program(
     }
     let mut snippets = BTreeMap::new();
     gather(&out.join("snippets"), "snippets", &mut snippets).map_err(BuildError::Io)?;
+    let unstripped: Bytes = fs_err::read(out.join(WASM)).map_err(BuildError::Io)?.into();
     Ok(Glue {
         source,
         js: fs_err::read_to_string(out.join(format!("{STEM}.js"))).map_err(BuildError::Io)?,
-        wasm: fs_err::read(out.join(WASM)).map_err(BuildError::Io)?.into(),
+        wasm: if keep.lines {
+            dwarf::strip(&unstripped)
+        } else {
+            unstripped.clone()
+        },
+        unstripped,
         snippets,
     })
 }

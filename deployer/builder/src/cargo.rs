@@ -9,7 +9,7 @@ use tiny_provision::{CargoProgress, ProcessGroup, Reporter, Task, Toolchain, WAS
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::Command;
 
-use crate::{BuildError, BuildRequest, Profile};
+use crate::{BuildError, BuildRequest, Profile, remap};
 
 /// Builds with nothing to compile are not worth a progress bar.
 const WORTH_A_BAR: usize = 3;
@@ -118,6 +118,7 @@ struct Diagnostic {
 /// Compiles the crate to wasm.
 pub(crate) async fn compile(
     request: &BuildRequest,
+    debug: Option<&str>,
     workspace: &Workspace,
     toolchain: &Toolchain,
     reporter: &dyn Reporter,
@@ -133,13 +134,13 @@ pub(crate) async fn compile(
         command.args(["--features", feature]);
     }
     match request.profile {
-        Profile::Release => command.arg("--release"),
+        Profile::Release => command.arg("--release").env(
+            remap::VARIABLE,
+            remap::wrapper(workspace, toolchain).map_err(BuildError::Io)?,
+        ),
         // Function names stay; line tables would triple what the linker and wasm-bindgen move on
         // every edit. `TINY_DEBUG` trades that for lines in stack traces.
-        Profile::Dev => command.env(
-            "CARGO_PROFILE_DEV_DEBUG",
-            std::env::var("TINY_DEBUG").unwrap_or_else(|_| "false".to_owned()),
-        ),
+        Profile::Dev => command.env("CARGO_PROFILE_DEV_DEBUG", debug.unwrap_or("false")),
     };
     let mut child = command.spawn().map_err(|source| BuildError::Start {
         program: toolchain.cargo.clone(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::symbols;
 use wasmparser::{KnownCustom, Name, Operator, Parser, Payload, TypeRef};
 
 /// A function that a crate takes for granted and no worker has.
@@ -116,7 +117,7 @@ pub(crate) fn names(wasm: &[u8]) -> BTreeMap<u32, String> {
 
 /// `_RNvNtCs…_9getrandom3imp` and `<getrandom::Error as …>::fmt` → `getrandom`
 fn crate_of(symbol: &str) -> Option<String> {
-    let readable = format!("{:#}", rustc_demangle::demangle(symbol));
+    let readable = symbols::plain(&format!("{:#}", rustc_demangle::demangle(symbol)));
     let (first, rest) = readable.split_once("::")?;
     let name = first.trim_start_matches(['<', '&', '*', '[', '(']);
     let name = name.rsplit(' ').next().unwrap_or(name);
@@ -134,6 +135,7 @@ mod tests {
             "zstd_sys::bindings::compress",
             "<zstd_sys::Context as core::ops::drop::Drop>::drop",
             "_ZN8zstd_sys8bindings8compress17h0123456789abcdefE",
+            "zstd_sys[c5930c85a12de822]::bindings::compress",
         ] {
             assert_eq!(crate_of(symbol).as_deref(), Some("zstd-sys"), "{symbol}");
         }

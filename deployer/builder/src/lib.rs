@@ -6,11 +6,13 @@
 mod bindgen;
 mod bundle;
 mod cargo;
+mod dwarf;
 mod error;
 mod exports;
 mod imports;
 mod inputs;
 mod profile;
+mod remap;
 mod shim;
 mod symbols;
 
@@ -30,6 +32,7 @@ pub use inputs::Inputs;
 pub use profile::Profile;
 pub use symbols::Symbols;
 
+use bindgen::Keep;
 use cargo::Workspace;
 
 /// What to build.
@@ -69,6 +72,8 @@ pub struct Timings {
 pub struct Builder {
     provisioner: Provisioner,
     reporter: Arc<dyn Reporter>,
+    /// cargo's `debug` setting for the dev profile, if another than none.
+    debug: Option<String>,
     /// By crate folder.
     workspaces: Mutex<BTreeMap<Utf8PathBuf, Workspace>>,
     /// The last wasm that wasm-bindgen read, by crate folder, with what came of it: an edit that
@@ -77,13 +82,23 @@ pub struct Builder {
 }
 
 impl Builder {
+    /// With `TINY_DEBUG` as the debug information of dev builds: none, `line-tables-only`, `full`.
     pub fn new(provisioner: Provisioner, reporter: Arc<dyn Reporter>) -> Self {
+        let debug = std::env::var("TINY_DEBUG").ok();
         Self {
             provisioner,
             reporter,
+            debug: debug.filter(|level| !matches!(level.as_str(), "" | "0" | "false" | "none")),
             workspaces: Mutex::default(),
             last: Mutex::default(),
         }
+    }
+
+    /// With stack traces down to the line, at the price of slower builds.
+    #[must_use]
+    pub fn with_lines(mut self) -> Self {
+        self.debug = Some("line-tables-only".to_owned());
+        self
     }
 
     /// Builds; dropping the future stops every program that it started.
@@ -94,14 +109,20 @@ impl Builder {
             .await?;
         let started = Instant::now();
         let workspace = self.workspace(&request.crate_dir, &toolchain).await?;
-        let compiled =
-            cargo::compile(request, &workspace, &toolchain, self.reporter.as_ref()).await?;
+        let compiled = cargo::compile(
+            request,
+            self.debug.as_deref(),
+            &workspace,
+            &toolchain,
+            self.reporter.as_ref(),
+        )
+        .await?;
         let cargo = started.elapsed();
         let glue = self.glue(request, &compiled).await?;
         let exports = exports::find(&glue.js, &request.durable_objects);
         let bundle = bundle::assemble(&glue, &exports, request.profile);
         Ok(Build {
-            symbols: Symbols::of(&bundle),
+            symbols: Symbols::of(glue.unstripped),
             bundle,
             exports,
             inputs: inputs::read(&compiled, &workspace, &request.crate_dir),
@@ -141,7 +162,11 @@ impl Builder {
         {
             return Ok(glue.clone());
         }
-        let glue = bindgen::run(wasm, source, compiled, request.profile, &self.provisioner).await?;
+        let keep = Keep {
+            profile: request.profile,
+            lines: self.debug.is_some() && request.profile == Profile::Dev,
+        };
+        let glue = bindgen::run(wasm, source, compiled, keep, &self.provisioner).await?;
         self.last
             .lock()
             .await

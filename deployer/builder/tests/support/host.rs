@@ -15,6 +15,9 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::package::provisioner;
 
+/// What hangs is a failure, and not the end of all testing.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 pub struct Host {
     folder: TempDir,
     workerd: Child,
@@ -88,21 +91,15 @@ impl Host {
         get(self.driver, path).await
     }
 
-    /// Whatever the worker and workerd printed until now.
-    pub fn said(&mut self) -> String {
-        let mut text = String::new();
-        while let Ok(line) = self.said.try_recv() {
-            text += &line;
-            text += "\n";
-        }
-        text
-    }
-
     /// Waits until something was printed that contains `part`.
     pub async fn says(&mut self, part: &str) -> String {
         let mut text = String::new();
         while !text.contains(part) {
-            text += &self.said.recv().await.unwrap();
+            let line = tokio::time::timeout(PATIENCE, self.said.recv()).await;
+            let Ok(Some(line)) = line else {
+                panic!("{part} was never said, but:\n{text}");
+            };
+            text += &line;
             text += "\n";
         }
         text
@@ -143,10 +140,8 @@ async fn get(port: u16, path: &str) -> Answer {
 }
 
 fn client() -> reqwest::Client {
-    // A call that hangs is a failure, and not the end of all testing.
-    let patience = Duration::from_secs(30);
     reqwest::Client::builder()
-        .timeout(patience)
+        .timeout(PATIENCE)
         .build()
         .unwrap()
 }

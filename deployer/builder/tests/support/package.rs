@@ -64,6 +64,7 @@ impl Package {
                     "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
                      [lib]\ncrate-type = [\"cdylib\"]\n\n\
                      [dependencies]\n{dependencies}\n\
+                     [profile.dev.package.\"*\"]\ndebug = false\n\n\
                      [profile.release]\nlto = \"thin\"\ncodegen-units = 1\n\n\
                      [workspace]\n"
                 ),
