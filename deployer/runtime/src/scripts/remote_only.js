@@ -6,6 +6,9 @@ const CLASSES = {
   "Workers for Platforms": "DynamicDispatcher",
 };
 
+// Methods whose result is no promise there.
+const AT_ONCE = { "Images": "input", "Workers for Platforms": "get" };
+
 export default function (env) {
   const constructor = { name: CLASSES[env.product] ?? "Fetcher" };
   return new Proxy({}, {
@@ -13,11 +16,13 @@ export default function (env) {
       if (name === "constructor") return constructor;
       // Looking whether it is a promise, or printing it, is no use.
       if (typeof name !== "string" || name === "then" || name === "toJSON") return undefined;
-      return () => {
+      const refuse = () => {
         throw new Error(
           `${env.product} has no local form: \`${name}\` works only once the worker is deployed`,
         );
       };
+      // The worker crate takes errors from promises only.
+      return AT_ONCE[env.product] === name ? refuse : async () => refuse();
     },
   });
 }
