@@ -5,11 +5,13 @@
 
 use std::cell::{RefCell, RefMut};
 use std::collections::{BTreeMap, HashMap};
+use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 use worker::js_sys::{JsString, Reflect, Uint8Array};
-use worker::wasm_bindgen_futures::JsFuture;
+use worker::wasm_bindgen_futures::{JsFuture, future_to_promise};
 use worker::web_sys::{self, Request, Response, ResponseInit};
 use worker::{Env, State, WebSocket, WebSocketPair, console_error, worker_sys};
 
@@ -29,7 +31,9 @@ use crate::usage::Level;
 const PATCHES: &str = "patch.todos";
 
 #[wasm_bindgen]
-pub struct TinyBaseStore {
+pub struct TinyBaseStore(Rc<Object>);
+
+struct Object {
     state: State,
     awake: RefCell<Option<Awake>>,
 }
@@ -49,38 +53,38 @@ struct Attachment {
     dialect: Dialect,
 }
 
-// Written out, not by `#[durable_object]`: that would build each response twice.
-#[wasm_bindgen(wasm_bindgen_futures = worker::wasm_bindgen_futures, js_sys = worker::js_sys)]
+// Written out, not by `#[durable_object]`: that builds each response twice, and answers later what
+// can be answered at once.
+#[wasm_bindgen]
 impl TinyBaseStore {
     #[wasm_bindgen(constructor)]
     #[expect(clippy::needless_pass_by_value, reason = "the platform's signature")]
     pub fn new(state: worker_sys::DurableObjectState, env: Env) -> Self {
         let _ = env;
-        Self {
+        Self(Rc::new(Object {
             state: state.into(),
             awake: RefCell::default(),
-        }
+        }))
     }
 
-    pub async fn fetch(&self, request: Request) -> Result<Response, JsValue> {
+    /// A response, or the promise of one.
+    pub fn fetch(&self, request: &Request) -> Result<JsValue, JsValue> {
         let url = request.url();
         let (key, cookie) = Hop::split_cookie(&url);
-        if let Some(response) = self.awake()?.kept.answer(key, cookie)? {
-            return Ok(response);
+        if let Some(response) = self.0.awake()?.kept.answer(key, cookie)? {
+            return Ok(response.into());
         }
-        let Hop { ask, visit, .. } =
+        let Hop { ask, visit, cookie } =
             Hop::from_url(&url).ok_or("the worker and its object are of different versions")?;
+        let cookie = cookie.as_deref();
         match ask {
-            Ask::Page | Ask::Json => self.awake()?.read(ask, &visit, key, cookie),
-            Ask::Usage => self.awake()?.usage(cookie),
-            Ask::Export => self.awake()?.export(&visit, cookie),
-            Ask::Socket => self.connect(&request, cookie),
-            Ask::Form => {
-                let form = JsFuture::from(request.text()?).await?;
-                let form = form.as_string().unwrap_or_default();
-                self.awake()?.post(&form, &visit, cookie)
-            }
+            Ask::Page | Ask::Json => self.0.awake()?.read(ask, &visit, key, cookie),
+            Ask::Usage => self.0.awake()?.usage(cookie),
+            Ask::Export => self.0.awake()?.export(&visit, cookie),
+            Ask::Socket => self.0.connect(request, cookie),
+            Ask::Form => return self.post(request, visit, cookie.map(str::to_owned)),
         }
+        .map(Into::into)
     }
 
     #[wasm_bindgen(js_name = webSocketMessage)]
@@ -89,7 +93,7 @@ impl TinyBaseStore {
         socket: web_sys::WebSocket,
         message: &JsValue,
     ) -> Result<(), JsValue> {
-        self.awake()?.hear(&socket.into(), message.as_string())
+        self.0.awake()?.hear(&socket.into(), message.as_string())
     }
 
     #[wasm_bindgen(js_name = webSocketClose)]
@@ -101,7 +105,7 @@ impl TinyBaseStore {
         _was_clean: bool,
     ) -> Result<(), JsValue> {
         let socket = WebSocket::from(socket);
-        self.awake()?.part(&socket)?;
+        self.0.awake()?.part(&socket)?;
         // Answers the other side's goodbye, where the platform hasn't yet. 1005 and the like are
         // never sent.
         let code = if matches!(code, 1000 | 1001 | 3000..=4999) {
@@ -119,11 +123,28 @@ impl TinyBaseStore {
         socket: web_sys::WebSocket,
         _error: &JsValue,
     ) -> Result<(), JsValue> {
-        self.awake()?.part(&socket.into())
+        self.0.awake()?.part(&socket.into())
     }
 }
 
 impl TinyBaseStore {
+    fn post(
+        &self,
+        request: &Request,
+        visit: Visit,
+        cookie: Option<String>,
+    ) -> Result<JsValue, JsValue> {
+        let (object, form) = (Rc::clone(&self.0), request.text()?);
+        let answer = async move {
+            let form = JsFuture::from(form).await?.as_string().unwrap_or_default();
+            let response = object.awake()?.post(&form, &visit, cookie.as_deref())?;
+            Ok(response.into())
+        };
+        Ok(future_to_promise(AssertUnwindSafe(answer)).into())
+    }
+}
+
+impl Object {
     fn awake(&self) -> worker::Result<RefMut<'_, Awake>> {
         if self.awake.borrow().is_none() {
             let awake = Awake::from_sleep(&self.state)?;
@@ -151,8 +172,7 @@ impl TinyBaseStore {
         if dialect == Dialect::Patch {
             headers.push(("sec-websocket-protocol", PATCHES));
         }
-        let cookie = cookie.and_then(decode);
-        headers.extend(cookie.as_deref().map(|cookie| ("set-cookie", cookie)));
+        headers.extend(cookie.map(|cookie| ("set-cookie", cookie)));
         let init = answer::init(101, headers)?;
         Reflect::set(&init, &"webSocket".into(), client.as_ref())?;
         Response::new_with_opt_str_and_init(None, &init)
@@ -239,9 +259,9 @@ impl Awake {
             Ok(plan) => self.carry_out(&plan)?,
             Err(Rejection { reason, .. }) => return text(400, &reason, &[]),
         }
-        let (back, cookie) = (page::back(visit), cookie.and_then(decode));
+        let back = page::back(visit);
         let mut headers = vec![("location", back.as_str())];
-        headers.extend(cookie.as_deref().map(|cookie| ("set-cookie", cookie)));
+        headers.extend(cookie.map(|cookie| ("set-cookie", cookie)));
         text(303, "Done.", &headers)
     }
 
@@ -351,8 +371,7 @@ impl Kind {
             Self::Page => &PAGE[..],
             Self::Json => &JSON[..],
         };
-        let cookie = cookie.and_then(decode);
-        let cookie = cookie.as_deref().map(|cookie| ("set-cookie", cookie));
+        let cookie = cookie.map(|cookie| ("set-cookie", cookie));
         answer::init(200, headers.iter().copied().chain(cookie))
     }
 
@@ -398,7 +417,7 @@ impl Kept {
         };
         match cookie {
             None => answer::bytes(bytes, init),
-            Some(_) => kind.answer(bytes, cookie),
+            Some(cookie) => kind.answer(bytes, decode(cookie).as_deref()),
         }
         .map(Some)
     }
