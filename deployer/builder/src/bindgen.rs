@@ -71,6 +71,7 @@ pub(crate) async fn run(
     source: [u8; 32],
     compiled: &Compiled,
     keep: Keep,
+    own_process: Option<&Utf8Path>,
     provisioner: &Provisioner,
 ) -> Result<Glue, BuildError> {
     let Some(version) = &compiled.bindgen else {
@@ -85,16 +86,19 @@ pub(crate) async fn run(
             imports: unsatisfied,
         });
     }
-    let mut glue = if version == BUILT_IN {
-        tokio::task::spawn_blocking(move || in_process(wasm, source, keep))
+    let mut glue = match own_process {
+        _ if version != BUILT_IN => {
+            let program = provisioner.wasm_bindgen(version).await?;
+            let command = |out: &Utf8Path| published(&program, &compiled.wasm, out, keep);
+            as_program(command, &program, version, source, keep).await?
+        }
+        Some(program) => {
+            let command = |out: &Utf8Path| built_in(program, &compiled.wasm, out, keep);
+            as_program(command, program, version, source, keep).await?
+        }
+        None => tokio::task::spawn_blocking(move || in_process(wasm, source, keep))
             .await
-            .map_err(|panic| BuildError::Bindgen {
-                version: BUILT_IN.to_owned(),
-                why: panic.to_string(),
-            })??
-    } else {
-        let program = provisioner.wasm_bindgen(version).await?;
-        as_program(&program, version, &compiled.wasm, source, keep).await?
+            .map_err(|panic| failed(&panic))??,
     };
     // workerd knows source phase imports only behind a flag; a plain import of a wasm module is
     // the compiled module all the same.
@@ -120,11 +124,52 @@ pub(crate) async fn run(
     Ok(glue)
 }
 
-fn in_process(wasm: Vec<u8>, source: [u8; 32], keep: Keep) -> Result<Glue, BuildError> {
-    let failed = |error: &dyn std::fmt::Debug| BuildError::Bindgen {
+/// The name under which a program passes its arguments on to [`bindgen_main`].
+const OWN_COMMAND: &str = "__wasm-bindgen";
+
+/// What [`Builder::with_own_process`](crate::Builder::with_own_process) starts: reads the wasm
+/// file that the first argument names and writes the module into the folder of the second.
+pub fn bindgen_main(args: impl Iterator<Item = std::ffi::OsString>) -> Result<(), BuildError> {
+    let args: Vec<_> = args.map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let [wasm, out, profile, lines] = args.as_slice() else {
+        return Err(failed(&"it takes four arguments"));
+    };
+    let keep = Keep {
+        profile: if profile == Profile::Release.folder() {
+            Profile::Release
+        } else {
+            Profile::Dev
+        },
+        lines: lines == LINES,
+    };
+    let wasm = fs_err::read(wasm).map_err(BuildError::Io)?;
+    let mut bindgen = configured(wasm, keep)?;
+    bindgen.generate(out).map_err(|error| failed(&error))
+}
+
+/// The argument that asks for debug sections.
+const LINES: &str = "lines";
+
+fn built_in(program: &Utf8Path, wasm: &Utf8Path, out: &Utf8Path, keep: Keep) -> Command {
+    let mut command = Command::new(program);
+    command.args([
+        OWN_COMMAND,
+        wasm.as_str(),
+        out.as_str(),
+        keep.profile.folder(),
+    ]);
+    command.arg(if keep.lines { LINES } else { "" });
+    command
+}
+
+fn failed(error: &dyn std::fmt::Debug) -> BuildError {
+    BuildError::Bindgen {
         version: BUILT_IN.to_owned(),
         why: format!("{error:?}"),
-    };
+    }
+}
+
+fn configured(wasm: Vec<u8>, keep: Keep) -> Result<Bindgen, BuildError> {
     let mut bindgen = Bindgen::new();
     bindgen
         .input_bytes(STEM, wasm)
@@ -135,6 +180,11 @@ fn in_process(wasm: Vec<u8>, source: [u8; 32], keep: Keep) -> Result<Glue, Build
         .remove_name_section(!keep.names())
         .remove_producers_section(!keep.names());
     bindgen.module(true).map_err(|error| failed(&error))?;
+    Ok(bindgen)
+}
+
+fn in_process(wasm: Vec<u8>, source: [u8; 32], keep: Keep) -> Result<Glue, BuildError> {
+    let mut bindgen = configured(wasm, keep)?;
     let mut output = bindgen.generate_output().map_err(|error| failed(&error))?;
     let mut snippets = BTreeMap::new();
     for (crate_name, files) in output.snippets() {
@@ -162,10 +212,29 @@ fn in_process(wasm: Vec<u8>, source: [u8; 32], keep: Keep) -> Result<Glue, Build
     })
 }
 
+/// The program as wasm-bindgen publishes it.
+fn published(program: &Utf8Path, wasm: &Utf8Path, out: &Utf8Path, keep: Keep) -> Command {
+    let mut command = Command::new(program);
+    command
+        .args(["--target", "module", "--no-typescript"])
+        .args(["--out-name", STEM, "--out-dir", out.as_str()])
+        .args(["--experimental-reset-state-function"])
+        .args(["--force-enable-abort-handler"])
+        .arg(wasm);
+    if keep.lines {
+        command.arg("--keep-debug");
+    }
+    if !keep.names() {
+        command.args(["--remove-name-section", "--remove-producers-section"]);
+    }
+    command
+}
+
+/// Runs what `command` gives for a folder, and reads what is in it afterwards.
 async fn as_program(
+    command: impl FnOnce(&Utf8Path) -> Command,
     program: &Utf8Path,
     version: &str,
-    wasm: &Utf8Path,
     source: [u8; 32],
     keep: Keep,
 ) -> Result<Glue, BuildError> {
@@ -176,23 +245,12 @@ async fn as_program(
     let folder = tempfile::tempdir().map_err(BuildError::Io)?;
     let out = Utf8Path::from_path(folder.path())
         .ok_or_else(|| failed("the folder for temporary files is not valid UTF-8".to_owned()))?;
-    let mut command = Command::new(program);
+    let mut command = command(out);
     command
-        .args(["--target", "module", "--no-typescript"])
-        .args(["--out-name", STEM, "--out-dir", out.as_str()])
-        .args(["--experimental-reset-state-function"])
-        .args(["--force-enable-abort-handler"])
-        .arg(wasm)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0);
-    if keep.lines {
-        command.arg("--keep-debug");
-    }
-    if !keep.names() {
-        command.args(["--remove-name-section", "--remove-producers-section"]);
-    }
     let child = command.spawn().map_err(|source| BuildError::Start {
         program: program.to_owned(),
         source,

@@ -24,6 +24,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use tiny_provision::{Provisioner, Reporter};
 use tokio::sync::Mutex;
 
+pub use bindgen::bindgen_main;
 pub use bundle::{Bundle, Module, ModuleKind};
 pub use error::BuildError;
 pub use exports::Exports;
@@ -74,6 +75,8 @@ pub struct Builder {
     reporter: Arc<dyn Reporter>,
     /// cargo's `debug` setting for the dev profile, if another than none.
     debug: Option<String>,
+    /// The program to run the built-in wasm-bindgen in.
+    own_process: Option<Utf8PathBuf>,
     /// By crate folder.
     workspaces: Mutex<BTreeMap<Utf8PathBuf, Workspace>>,
     /// The last wasm that wasm-bindgen read, by crate folder, with what came of it: an edit that
@@ -89,6 +92,7 @@ impl Builder {
             provisioner,
             reporter,
             debug: debug.filter(|level| !matches!(level.as_str(), "" | "0" | "false" | "none")),
+            own_process: None,
             workspaces: Mutex::default(),
             last: Mutex::default(),
         }
@@ -98,6 +102,14 @@ impl Builder {
     #[must_use]
     pub fn with_lines(mut self) -> Self {
         self.debug = Some("line-tables-only".to_owned());
+        self
+    }
+
+    /// Runs wasm-bindgen in a process of its own, whose hundred megabytes are given back with its
+    /// end: `program` passes the arguments after `__wasm-bindgen` to [`bindgen_main`].
+    #[must_use]
+    pub fn with_own_process(mut self, program: Utf8PathBuf) -> Self {
+        self.own_process = Some(program);
         self
     }
 
@@ -166,7 +178,15 @@ impl Builder {
             profile: request.profile,
             lines: self.debug.is_some() && request.profile == Profile::Dev,
         };
-        let glue = bindgen::run(wasm, source, compiled, keep, &self.provisioner).await?;
+        let glue = bindgen::run(
+            wasm,
+            source,
+            compiled,
+            keep,
+            self.own_process.as_deref(),
+            &self.provisioner,
+        )
+        .await?;
         self.last
             .lock()
             .await

@@ -30,12 +30,8 @@ impl Keys {
             let mut stdin = tokio::io::stdin();
             let mut buffer = [0; 64];
             while let Ok(length @ 1..) = stdin.read(&mut buffer).await {
-                // An arrow or function key is an escape sequence, no key of ours.
-                if buffer[0] == 0x1b {
-                    continue;
-                }
-                for &byte in &buffer[..length] {
-                    if sender.send(char::from(byte)).is_err() {
+                for key in pressed_in(&buffer[..length]) {
+                    if sender.send(key).is_err() {
                         return;
                     }
                 }
@@ -53,5 +49,35 @@ impl Drop for Keys {
     fn drop(&mut self) {
         // Nothing is left to do where the terminal itself is gone.
         let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &self.before);
+    }
+}
+
+/// The plain keys in what a terminal sent. Arrows and function keys are escape sequences, and none
+/// of ours.
+fn pressed_in(bytes: &[u8]) -> Vec<char> {
+    let mut keys = Vec::new();
+    let mut bytes = bytes.iter();
+    while let Some(&byte) = bytes.next() {
+        if byte != 0x1b {
+            keys.push(char::from(byte));
+        } else if let Some(b'[' | b'O') = bytes.next() {
+            // Parameters, and the letter or tilde that ends them.
+            bytes.find(|byte| (0x40..=0x7e).contains(*byte));
+        }
+    }
+    keys
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escape_sequences_are_no_keys() {
+        assert_eq!(pressed_in(b"rq"), ['r', 'q']);
+        assert_eq!(pressed_in(b"\x1b[Aq"), ['q']);
+        assert_eq!(pressed_in(b"r\x1b[15~\x1bOPl"), ['r', 'l']);
+        assert!(pressed_in(b"\x1b").is_empty());
+        assert!(pressed_in(b"\x1bq").is_empty());
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use camino::Utf8Path;
+use camino::Utf8PathBuf;
 use tiny_builder::{Build, BuildError, Builder};
 use tiny_provision::{Provisioner, Reporter};
 use tiny_runtime::{Prepared, Runtime, RuntimeEvent};
@@ -56,6 +57,8 @@ struct Session<'a> {
     /// Holds the folder of data for this session.
     _claim: Claim,
     provisioner: Provisioner,
+    /// tiny itself, for what it runs in processes of their own.
+    program: Utf8PathBuf,
     builder: Arc<Builder>,
     listener: &'a (dyn Fn(DevEvent) + Send + Sync),
     events: mpsc::UnboundedSender<Event>,
@@ -135,6 +138,7 @@ async fn run_here(
     listener: impl Fn(DevEvent) + Send + Sync,
 ) -> Result<(), DevError> {
     let started = Instant::now();
+    let program = own_program()?;
     let project = Project::load(&options)?;
     let (events, mut happened) = mpsc::unbounded_channel();
     let desk = Arc::new(Desk::default());
@@ -167,7 +171,10 @@ async fn run_here(
     forward(changes, &events, Event::Changed);
     let serving = tokio::spawn(front.serve());
     let mut session = Session {
-        builder: Arc::new(Builder::new(provisioner.clone(), reporter)),
+        builder: Arc::new(
+            Builder::new(provisioner.clone(), reporter).with_own_process(program.clone()),
+        ),
+        program,
         crons: Crons::default(),
         started,
         options,
@@ -213,6 +220,11 @@ async fn run_here(
     }
     serving.abort();
     outcome
+}
+
+fn own_program() -> Result<Utf8PathBuf, DevError> {
+    Utf8PathBuf::from_path_buf(std::env::current_exe()?)
+        .map_err(|_| std::io::Error::other("the path of tiny is not valid UTF-8").into())
 }
 
 /// Makes one source of events part of the one stream.

@@ -42,12 +42,10 @@ impl Session<'_> {
         let provisioner = self.provisioner.clone();
         let near = self.project.stack.root.clone();
         let events = self.events.clone();
+        let launcher = self.program.clone();
         tokio::task::spawn_local(async move {
             let programs = async {
                 let workerd = provisioner.workerd(&near).await?;
-                let launcher = std::env::current_exe()?;
-                let launcher = camino::Utf8PathBuf::from_path_buf(launcher)
-                    .map_err(|_| std::io::Error::other("the path of tiny is not valid UTF-8"))?;
                 Ok(Programs {
                     workerd: workerd.path,
                     workerd_date: workerd.version,
