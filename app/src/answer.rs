@@ -29,7 +29,7 @@ pub const JSON: [Header; 5] = [
     NOSNIFF,
 ];
 
-const TEXT: [Header; 4] = [
+pub const TEXT: [Header; 4] = [
     ("content-type", "text/plain; charset=utf-8"),
     INERT,
     ("cache-control", "no-store"),

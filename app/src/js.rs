@@ -3,7 +3,8 @@
 
 use wasm_bindgen::prelude::*;
 use worker::js_sys::{JsString, Promise, Uint8Array};
-use worker::web_sys::Request;
+use worker::wasm_bindgen_futures::JsFuture;
+use worker::web_sys::{Request, ResponseInit};
 
 #[wasm_bindgen]
 extern "C" {
@@ -24,14 +25,6 @@ extern "C" {
 
     pub type Limiter;
 
-    #[wasm_bindgen(method, catch)]
-    pub fn limit(this: &Limiter, options: &JsValue) -> Result<Promise, JsValue>;
-
-    pub type Outcome;
-
-    #[wasm_bindgen(method, getter)]
-    pub fn success(this: &Outcome) -> bool;
-
     pub type Namespace;
 
     #[wasm_bindgen(method, catch, js_name = getByName)]
@@ -40,7 +33,7 @@ extern "C" {
     pub type Stub;
 
     #[wasm_bindgen(method, catch, js_name = fetch)]
-    pub fn get(this: &Stub, url: &str) -> Result<Promise, JsValue>;
+    pub fn read(this: &Stub, url: &str) -> Result<Promise, JsValue>;
 
     #[wasm_bindgen(method, catch, js_name = fetch)]
     pub fn send(this: &Stub, request: &Request) -> Result<Promise, JsValue>;
@@ -64,6 +57,39 @@ extern "C" {
 
     #[wasm_bindgen(js_namespace = crypto, js_name = getRandomValues)]
     fn fill_with_randomness(bytes: &Uint8Array) -> Uint8Array;
+}
+
+// What waits for two things in turn, which in wasm costs more than all else in a request.
+#[wasm_bindgen(inline_js = r"
+    export async function isAdmitted(limiter, key) {
+        const { success } = await limiter.limit({ key });
+        return success;
+    }
+
+    export async function readIfAdmitted(limiter, key, stub, url, refusal, init) {
+        const { success } = await limiter.limit({ key });
+        return success ? stub.fetch(url) : new Response(refusal, init);
+    }
+")]
+extern "C" {
+    #[wasm_bindgen(js_name = isAdmitted)]
+    fn admitted(limiter: &Limiter, key: &JsString) -> Promise;
+
+    /// The object's answer, or one that says `refusal`.
+    #[wasm_bindgen(js_name = readIfAdmitted)]
+    pub fn read_if_admitted(
+        limiter: &Limiter,
+        key: &JsString,
+        stub: &Stub,
+        url: &str,
+        refusal: &JsString,
+        init: &ResponseInit,
+    ) -> Promise;
+}
+
+pub async fn is_admitted(limiter: &Limiter, key: &JsString) -> Result<bool, JsValue> {
+    let admitted = JsFuture::from(admitted(limiter, key)).await?;
+    Ok(admitted.is_truthy())
 }
 
 /// Sixty-four random bits from the platform's secure source.

@@ -1,20 +1,21 @@
 //! The worker: who is asking, may they, and which object has the answer.
 
+use std::cell::RefCell;
+
 use futures_util::StreamExt as _;
 use wasm_bindgen::{JsCast as _, JsValue};
-use worker::js_sys::{Object, Reflect};
-use worker::wasm_bindgen_futures::JsFuture;
-use worker::web_sys::{Headers, Request, RequestInit, RequestRedirect, Response};
+use worker::js_sys::JsString;
+use worker::web_sys::{Headers, Request, RequestInit, RequestRedirect, Response, ResponseInit};
 use worker::{Context, Env, event};
 
 use crate::address::{Address, from_own_page};
-use crate::answer::text;
+use crate::answer::{self, TEXT, text};
 use crate::filter::Filter;
 use crate::hop::{Ask, Hop, Visit};
 use crate::identity::{
     Credentials, Identity, Source, anonymous, identify, query_value, session_cookie,
 };
-use crate::js::{Bindings, Namespace, Outcome, now, random};
+use crate::js::{self, Bindings, Stub, now, random};
 use crate::route::Route;
 use crate::signature::Signer;
 use crate::todos::limit;
@@ -26,65 +27,106 @@ pub async fn fetch(request: Request, env: Env, _context: Context) -> worker::Res
         .map_err(Into::into)
 }
 
+/// What is left to do once the visitor is known not to ask too often.
+enum Next {
+    /// Nothing but to say this.
+    Answer(Response),
+    /// To ask this object for this URL.
+    Read(Stub, String),
+    Form(Stub, String),
+    Socket(Stub, String),
+}
+
 async fn answer(request: Request, bindings: &Bindings) -> Result<Response, JsValue> {
+    let headers = request.headers();
+    let next = next(&request, &headers, bindings)?;
+    let limiter = bindings.limiter();
+    // Promises are handed on as they are: whoever asked waits for them anyway, and waiting in here
+    // as well would cost as much as all the rest.
+    let promise = match (next, limiter) {
+        (Next::Read(stub, url), Some(limiter)) => {
+            let key = JsString::from(address_of(&headers)?);
+            let (text, init) = refusal()?;
+            js::read_if_admitted(&limiter, &key, &stub, &url, &text, &init)
+        }
+        (Next::Read(stub, url), None) => stub.read(&url)?,
+        (next, limiter) => {
+            if let Some(limiter) = limiter
+                && !js::is_admitted(&limiter, &address_of(&headers)?.into()).await?
+            {
+                let (text, init) = refusal()?;
+                return Response::new_with_opt_str_and_init(text.as_string().as_deref(), &init);
+            }
+            match next {
+                Next::Answer(response) => return Ok(response),
+                Next::Read(stub, url) => stub.read(&url)?,
+                Next::Socket(stub, url) => {
+                    // With the headers that ask for an upgrade.
+                    let init = request.unchecked_ref();
+                    stub.send(&Request::new_with_str_and_init(&url, init)?)?
+                }
+                Next::Form(stub, url) => match form(request, &headers).await? {
+                    Ok(form) => {
+                        let init = RequestInit::new();
+                        init.set_method("POST");
+                        // The visitor is to be sent back to the page, not this worker.
+                        init.set_redirect(RequestRedirect::Manual);
+                        init.set_body(&JsValue::from_str(&form));
+                        stub.send(&Request::new_with_str_and_init(&url, &init)?)?
+                    }
+                    Err(refusal) => return Ok(refusal),
+                },
+            }
+        }
+    };
+    Ok(promise.unchecked_into())
+}
+
+fn next(request: &Request, headers: &Headers, bindings: &Bindings) -> Result<Next, JsValue> {
     let url = request.url();
     let address = Address::of(&url);
-    let headers = request.headers();
-    if is_limited(bindings, &headers).await? {
-        return text(
-            429,
-            "Rate limited. Please try again later.",
-            &[("retry-after", "60")],
-        );
-    }
     let Some(route) = Route::at(address.path) else {
-        return text(
-            404,
-            "Not found: there are /, /todos, /usage and /export.",
-            &[],
-        );
+        let why = "Not found: there are /, /todos, /usage and /export.";
+        return text(404, why, &[]).map(Next::Answer);
     };
     let method = request.method();
     if !route.allows(&method) {
         let methods = route.methods();
-        return text(
-            405,
-            &format!("Not allowed: use {methods}."),
-            &[("allow", methods)],
-        );
+        let why = format!("Not allowed: use {methods}.");
+        return text(405, &why, &[("allow", methods)]).map(Next::Answer);
     }
     let ask = match route {
         Route::Page => Ask::Page,
         Route::Usage => Ask::Usage,
         Route::Export => Ask::Export,
         Route::Todos if method == "POST" => Ask::Form,
-        Route::Todos if method == "GET" && is_upgrade(&headers)? => Ask::Socket,
+        Route::Todos if method == "GET" && is_upgrade(headers)? => Ask::Socket,
         Route::Todos => Ask::Json,
     };
     if matches!(ask, Ask::Form | Ask::Socket) {
         let (origin, site) = (headers.get("origin")?, headers.get("sec-fetch-site")?);
         if !from_own_page(address.authority, origin.as_deref(), site.as_deref()) {
-            return text(403, "Refused: this comes from a page of another site.", &[]);
+            let why = "Refused: this comes from a page of another site.";
+            return text(403, why, &[]).map(Next::Answer);
         }
     }
 
     let signer = bindings.session_secret().map(|secret| Signer::new(&secret));
     let asked = Asked {
         query: address.query,
-        headers: &headers,
+        headers,
     };
     let identity = match identify(&asked, signer.as_ref()) {
         Ok(identity) => identity,
-        Err(refusal) => return text(refusal.status(), &refusal.to_string(), &[]),
+        Err(refusal) => {
+            return text(refusal.status(), &refusal.to_string(), &[]).map(Next::Answer);
+        }
     };
     let Some(name) = object_name(bindings.sharding().as_deref(), &identity.user) else {
-        return text(
-            500,
-            "The variable SHARDING is not one that this worker knows: user.",
-            &[],
-        );
+        let why = "The variable SHARDING is not one that this worker knows: user.";
+        return text(500, why, &[]).map(Next::Answer);
     };
-    let stores: Namespace = bindings
+    let stores = bindings
         .stores()
         .ok_or("TINYBASE_STORE is not bound: add it under durable_objects in tiny.toml")?;
 
@@ -95,50 +137,40 @@ async fn answer(request: Request, bindings: &Bindings) -> Result<Response, JsVal
         user: identity.user,
         filter: filter.map_or(Filter::default(), |filter| Filter::named(&filter)),
     };
-    let url = Hop { ask, visit, cookie }.to_url();
-    let stub = stores.get_by_name(&name)?;
-    let response = match ask {
-        Ask::Form => match form(request, &headers).await? {
-            Ok(form) => {
-                let init = RequestInit::new();
-                init.set_method("POST");
-                // The visitor is to be sent back to the page, not this worker.
-                init.set_redirect(RequestRedirect::Manual);
-                init.set_body(&JsValue::from_str(&form));
-                stub.send(&Request::new_with_str_and_init(&url, &init)?)?
-            }
-            Err(refusal) => return Ok(refusal),
-        },
-        // With the headers that ask for an upgrade.
-        Ask::Socket => stub.send(&Request::new_with_str_and_init(
-            &url,
-            request.unchecked_ref(),
-        )?)?,
-        _ => stub.get(&url)?,
-    };
-    // As the promise that it is: whoever asked waits for it anyway, and waiting in here as well
-    // would cost as much as all of the above.
-    Ok(response.unchecked_into())
+    let (stub, url) = (
+        stores.get_by_name(&name)?,
+        Hop { ask, visit, cookie }.to_url(),
+    );
+    Ok(match ask {
+        Ask::Form => Next::Form(stub, url),
+        Ask::Socket => Next::Socket(stub, url),
+        _ => Next::Read(stub, url),
+    })
 }
 
-async fn is_limited(bindings: &Bindings, headers: &Headers) -> Result<bool, JsValue> {
-    let Some(limiter) = bindings.limiter() else {
-        return Ok(false);
-    };
-    let key = match headers.get("cf-connecting-ip")? {
-        Some(ip) => ip,
-        None => headers
-            .get("x-forwarded-for")?
-            .unwrap_or_else(|| "unknown".to_owned()),
-    };
-    let options = Object::new();
-    Reflect::set(
-        &options,
-        &JsValue::from_str("key"),
-        &JsValue::from_str(&key),
-    )?;
-    let outcome = JsFuture::from(limiter.limit(&options)?).await?;
-    Ok(!outcome.unchecked_ref::<Outcome>().success())
+/// Whose requests are counted together.
+fn address_of(headers: &Headers) -> Result<String, JsValue> {
+    if let Some(ip) = headers.get("cf-connecting-ip")? {
+        return Ok(ip);
+    }
+    let forwarded = headers.get("x-forwarded-for")?;
+    Ok(forwarded.unwrap_or_else(|| "unknown".to_owned()))
+}
+
+thread_local! {
+    static REFUSAL: RefCell<Option<(JsString, ResponseInit)>> = const { RefCell::new(None) };
+}
+
+/// What those get who ask too often, made once.
+fn refusal() -> Result<(JsString, ResponseInit), JsValue> {
+    REFUSAL.with_borrow_mut(|kept| {
+        if let Some(kept) = kept {
+            return Ok(kept.clone());
+        }
+        let text = JsString::from("Rate limited. Please try again later.");
+        let init = answer::init(429, TEXT.into_iter().chain([("retry-after", "60")]))?;
+        Ok(kept.insert((text, init)).clone())
+    })
 }
 
 fn is_upgrade(headers: &Headers) -> Result<bool, JsValue> {
