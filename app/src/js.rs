@@ -4,7 +4,7 @@
 use wasm_bindgen::prelude::*;
 use worker::js_sys::{JsString, Promise, Uint8Array};
 use worker::wasm_bindgen_futures::JsFuture;
-use worker::web_sys::{Request, ResponseInit};
+use worker::web_sys::{Headers, Request, ResponseInit};
 
 #[wasm_bindgen]
 extern "C" {
@@ -59,36 +59,48 @@ extern "C" {
     fn fill_with_randomness(bytes: &Uint8Array) -> Uint8Array;
 }
 
-// What waits for two things in turn, which in wasm costs more than all else in a request.
-#[wasm_bindgen(inline_js = r"
-    export async function isAdmitted(limiter, key) {
-        const { success } = await limiter.limit({ key });
+// What would go back and forth several times: each string that crosses over, and each promise that
+// wasm waits for, costs more than what is done with it.
+#[wasm_bindgen(inline_js = r#"
+    const address = (headers) =>
+        headers.get("cf-connecting-ip") ?? headers.get("x-forwarded-for") ?? "unknown";
+
+    export async function isAdmitted(limiter, headers) {
+        const { success } = await limiter.limit({ key: address(headers) });
         return success;
     }
 
-    export async function readIfAdmitted(limiter, key, stub, url, refusal, init) {
-        const { success } = await limiter.limit({ key });
+    export async function readIfAdmitted(limiter, headers, stub, url, refusal, init) {
+        const { success } = await limiter.limit({ key: address(headers) });
         return success ? stub.fetch(url) : new Response(refusal, init);
     }
-")]
+
+    export function isUpgrade(headers) {
+        return headers.get("upgrade")?.toLowerCase() === "websocket";
+    }
+"#)]
 extern "C" {
     #[wasm_bindgen(js_name = isAdmitted)]
-    fn admitted(limiter: &Limiter, key: &JsString) -> Promise;
+    fn admitted(limiter: &Limiter, headers: &Headers) -> Promise;
 
-    /// The object's answer, or one that says `refusal`.
+    /// The object's answer, or one that says `refusal`. Requests are counted by IP address.
     #[wasm_bindgen(js_name = readIfAdmitted)]
     pub fn read_if_admitted(
         limiter: &Limiter,
-        key: &JsString,
+        headers: &Headers,
         stub: &Stub,
         url: &str,
         refusal: &JsString,
         init: &ResponseInit,
     ) -> Promise;
+
+    #[wasm_bindgen(js_name = isUpgrade)]
+    pub fn is_upgrade(headers: &Headers) -> bool;
 }
 
-pub async fn is_admitted(limiter: &Limiter, key: &JsString) -> Result<bool, JsValue> {
-    let admitted = JsFuture::from(admitted(limiter, key)).await?;
+/// Whether the sender of these headers, by IP address, asks no more often than it may.
+pub async fn is_admitted(limiter: &Limiter, headers: &Headers) -> Result<bool, JsValue> {
+    let admitted = JsFuture::from(admitted(limiter, headers)).await?;
     Ok(admitted.is_truthy())
 }
 

@@ -45,14 +45,13 @@ async fn answer(request: Request, bindings: &Bindings) -> Result<Response, JsVal
     // as well would cost as much as all the rest.
     let promise = match (next, limiter) {
         (Next::Read(stub, url), Some(limiter)) => {
-            let key = JsString::from(address_of(&headers)?);
             let (text, init) = refusal()?;
-            js::read_if_admitted(&limiter, &key, &stub, &url, &text, &init)
+            js::read_if_admitted(&limiter, &headers, &stub, &url, &text, &init)
         }
         (Next::Read(stub, url), None) => stub.read(&url)?,
         (next, limiter) => {
             if let Some(limiter) = limiter
-                && !js::is_admitted(&limiter, &address_of(&headers)?.into()).await?
+                && !js::is_admitted(&limiter, &headers).await?
             {
                 let (text, init) = refusal()?;
                 return Response::new_with_opt_str_and_init(text.as_string().as_deref(), &init);
@@ -100,7 +99,7 @@ fn next(request: &Request, headers: &Headers, bindings: &Bindings) -> Result<Nex
         Route::Usage => Ask::Usage,
         Route::Export => Ask::Export,
         Route::Todos if method == "POST" => Ask::Form,
-        Route::Todos if method == "GET" && is_upgrade(headers)? => Ask::Socket,
+        Route::Todos if method == "GET" && js::is_upgrade(headers) => Ask::Socket,
         Route::Todos => Ask::Json,
     };
     if matches!(ask, Ask::Form | Ask::Socket) {
@@ -148,15 +147,6 @@ fn next(request: &Request, headers: &Headers, bindings: &Bindings) -> Result<Nex
     })
 }
 
-/// Whose requests are counted together.
-fn address_of(headers: &Headers) -> Result<String, JsValue> {
-    if let Some(ip) = headers.get("cf-connecting-ip")? {
-        return Ok(ip);
-    }
-    let forwarded = headers.get("x-forwarded-for")?;
-    Ok(forwarded.unwrap_or_else(|| "unknown".to_owned()))
-}
-
 thread_local! {
     static REFUSAL: RefCell<Option<(JsString, ResponseInit)>> = const { RefCell::new(None) };
 }
@@ -171,11 +161,6 @@ fn refusal() -> Result<(JsString, ResponseInit), JsValue> {
         let init = answer::init(429, TEXT.into_iter().chain([("retry-after", "60")]))?;
         Ok(kept.insert((text, init)).clone())
     })
-}
-
-fn is_upgrade(headers: &Headers) -> Result<bool, JsValue> {
-    let upgrade = headers.get("upgrade")?;
-    Ok(upgrade.is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket")))
 }
 
 /// The name of the object that keeps `user`'s todos. `None`: nobody shards like that.
