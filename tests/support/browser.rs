@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use chromiumoxide::browser::BrowserConfig;
+use chromiumoxide::cdp::browser_protocol::dom::ScrollIntoViewIfNeededParams;
 use chromiumoxide::cdp::browser_protocol::emulation::SetScriptExecutionDisabledParams;
 use chromiumoxide::cdp::browser_protocol::log::{self, EventEntryAdded, LogEntryLevel};
 use chromiumoxide::cdp::browser_protocol::network::{self, EventRequestWillBeSent};
@@ -177,28 +178,33 @@ impl Tab {
     }
 
     pub async fn type_into(&self, selector: &str, text: &str) {
+        self.click(selector).await;
         let element = self.page.find_element(selector).await.unwrap();
-        element.click().await.unwrap().type_str(text).await.unwrap();
+        element.type_str(text).await.unwrap();
     }
 
     pub async fn press(&self, selector: &str, key: &str) {
-        self.page
-            .find_element(selector)
-            .await
-            .unwrap()
-            .press_key(key)
-            .await
-            .unwrap();
+        let element = self.page.find_element(selector).await.unwrap();
+        element.focus().await.unwrap().press_key(key).await.unwrap();
     }
 
+    /// With the mouse, so that it works for elements that are seen, and without JavaScript: the
+    /// element's own `click` waits for a script of its own in the page.
     pub async fn click(&self, selector: &str) {
-        self.page
+        let element = self
+            .page
             .find_element(selector)
             .await
-            .unwrap_or_else(|error| panic!("{selector}: {error}"))
-            .click()
+            .unwrap_or_else(|error| panic!("{selector}: {error}"));
+        let show = ScrollIntoViewIfNeededParams::builder()
+            .backend_node_id(element.backend_node_id)
+            .build();
+        self.page.execute(show).await.unwrap();
+        let point = element
+            .clickable_point()
             .await
-            .unwrap();
+            .unwrap_or_else(|error| panic!("{selector}: {error}"));
+        self.page.click(point).await.unwrap();
     }
 }
 
