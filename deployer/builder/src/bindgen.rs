@@ -174,6 +174,8 @@ fn configured(wasm: Vec<u8>, keep: Keep) -> Result<Bindgen, BuildError> {
     bindgen
         .input_bytes(STEM, wasm)
         .typescript(false)
+        // Done for the few names that are shown, when they are.
+        .demangle(false)
         .reset_state_function(true)
         .force_enable_abort_handler(true)
         .keep_debug(keep.lines)
