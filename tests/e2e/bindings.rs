@@ -367,7 +367,7 @@ async fn panics_and_logs_are_told_and_the_next_request_works() {
         // With the names of Rust, not only numbers of wasm.
         dev.event_where("log", |event| {
             let message = event["message"].as_str().unwrap();
-            message.contains("boom from the worker") && message.contains("fixture_bindings::")
+            message.contains("boom from the worker") && message.contains("fixture_bindings")
         })
         .await;
         assert_eq!(dev.get("/vars").await.status(), 200);

@@ -62,7 +62,7 @@ async fn the_first_page_has_the_todos_and_asks_nobody_else(dev: &Dev, browser: &
     tab.until(&texts_are(&["tea & <b>cake</b>"])).await;
     connected(&tab).await;
     assert_eq!(
-        tab.eval("document.querySelector('#user').innerText").await,
+        tab.eval("document.querySelector('#user').title").await,
         "first"
     );
     add(&tab, "bread").await;

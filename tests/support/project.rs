@@ -61,7 +61,16 @@ impl Tiny {
         let source = checkout();
         let workspace = workspace_of_tests().join(name);
         for member in members {
-            mirror(&source.join(member), &workspace.join(member));
+            let package = source.join(member).join("Cargo.toml");
+            let read = |path: &Utf8Path| {
+                let bytes = fs_err::read(path).unwrap();
+                if *path == package {
+                    renamed(std::str::from_utf8(&bytes).unwrap(), name).into_bytes()
+                } else {
+                    bytes
+                }
+            };
+            mirror(&source.join(member), &workspace.join(member), &read);
         }
         let mut cargo: toml_edit::DocumentMut = fs_err::read_to_string(source.join("Cargo.toml"))
             .unwrap()
@@ -177,8 +186,18 @@ impl Tiny {
     }
 }
 
-/// Makes `to` equal to `from`, leaving files alone that are equal already: cargo goes by mtime.
-fn mirror(from: &Utf8Path, to: &Utf8Path) {
+/// The manifest of a package, under a name of the project's own. In the shared target folder cargo
+/// takes packages of one name, at one place in their workspaces, for the same.
+fn renamed(package: &str, project: &str) -> String {
+    let mut package: toml_edit::DocumentMut = package.parse().unwrap();
+    let name = package["package"]["name"].as_str().unwrap();
+    package["package"]["name"] = toml_edit::value(format!("{name}-{project}"));
+    package.to_string()
+}
+
+/// Makes `to` what `read` gives of `from`, leaving files alone that are so already: cargo goes by
+/// mtime.
+fn mirror(from: &Utf8Path, to: &Utf8Path, read: &dyn Fn(&Utf8Path) -> Vec<u8>) {
     fs_err::create_dir_all(to).unwrap();
     let names = |folder: &Utf8Path| -> Vec<String> {
         folder
@@ -200,9 +219,9 @@ fn mirror(from: &Utf8Path, to: &Utf8Path) {
     for name in wanted {
         let (from, to) = (from.join(&name), to.join(&name));
         if from.is_dir() {
-            mirror(&from, &to);
+            mirror(&from, &to, read);
         } else {
-            write_if_changed(&to, &fs_err::read(&from).unwrap());
+            write_if_changed(&to, &read(&from));
         }
     }
 }
