@@ -104,7 +104,9 @@ async fn two_browsers_see_each_others_edits(dev: &Dev, browser: &Browser) {
     one.until("document.querySelector('[data-count=active]').textContent === '1'")
         .await;
     one.click("#clear button").await;
-    two.until(&texts_are(&["bread"])).await;
+    for tab in [&one, &two] {
+        tab.until(&texts_are(&["bread"])).await;
+    }
     one.click("li.todo .delete").await;
     two.until(&texts_are(&[])).await;
 

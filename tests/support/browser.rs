@@ -191,6 +191,8 @@ impl Tab {
     /// With the mouse, so that it works for elements that are seen, and without JavaScript: the
     /// element's own `click` waits for a script of its own in the page.
     pub async fn click(&self, selector: &str) {
+        // Frames stand still in a tab that is not looked at, and with them what is under the mouse.
+        self.page.bring_to_front().await.unwrap();
         let element = self
             .page
             .find_element(selector)
