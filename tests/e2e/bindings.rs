@@ -186,7 +186,16 @@ async fn a_queue_delivers_retries_and_buries(dev: &Dev) {
 
 async fn events_mail_and_version_are_there(dev: &Dev) {
     assert_eq!(posted(dev, "/event", "").await["written"], true);
-    assert_eq!(posted(dev, "/email", "").await["sent"], true);
+    assert_eq!(posted(dev, "/email", "").await["sent"], 2);
+    let kept = dev.project().root().join(".tiny/dev/state/email");
+    assert_eq!(kept.read_dir_utf8().unwrap().count(), 2);
+
+    let to = "/cdn-cgi/handler/email?from=ann@example.com&to=shop@example.com";
+    let mail = "From: ann@example.com\r\nSubject: Tea\r\n\r\nIs there any?";
+    let answer = dev.post(to, mail).await.text().await.unwrap();
+    assert!(answer.contains("nobody lives here"), "{answer}");
+    let line = format!("Tea, {} bytes", mail.len());
+    ledger_has(dev, "mail", |found| found == line).await;
     let version = dev.json("/version").await;
     assert!(
         version["id"].as_str().is_some_and(|id| id.len() == 36),
