@@ -30,7 +30,11 @@ mod parts {
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let peers = args.iter().any(|arg| arg == "--peers");
-    let named: Vec<&str> = args.iter().map(String::as_str).filter(|arg| !arg.starts_with('-')).collect();
+    let named: Vec<&str> = args
+        .iter()
+        .map(String::as_str)
+        .filter(|arg| !arg.starts_with('-'))
+        .collect();
     let wanted = |name: &str| named.is_empty() || named.contains(&name);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
