@@ -9,6 +9,9 @@ use crate::profile::Profile;
 /// The part that is the same for all workers; see there for what it does.
 const RECOVERY: &str = include_str!("recovery.js");
 
+/// For email handlers while developing; see there for what it does.
+const EMAIL: &str = include_str!("email.js");
+
 /// The text of the main module.
 pub(crate) fn write(exports: &Exports, profile: Profile) -> String {
     let mut js = String::with_capacity(RECOVERY.len() + 2048);
@@ -17,10 +20,11 @@ pub(crate) fn write(exports: &Exports, profile: Profile) -> String {
     js.push_str(RECOVERY);
     js.push_str("\nexport default class extends WorkerEntrypoint {\n");
     for handler in &exports.handlers {
-        let body = if handler == "fetch" && profile == Profile::Dev {
-            "answer(run(() => app.fetch(event, this.env, this.ctx)))".to_owned()
-        } else {
-            format!("run(() => app.{handler}(event, this.env, this.ctx))")
+        let call = format!("run(() => app.{handler}(event, this.env, this.ctx))");
+        let body = match (handler.as_str(), profile) {
+            ("fetch", Profile::Dev) => format!("answer({call})"),
+            ("email", Profile::Dev) => format!("settle(event, (event) => {call})"),
+            _ => call,
         };
         let _ = writeln!(js, "  {handler}(event) {{ return {body}; }}");
     }
@@ -31,6 +35,9 @@ pub(crate) fn write(exports: &Exports, profile: Profile) -> String {
         );
     }
     js.push_str("}\n");
+    if profile == Profile::Dev && exports.handlers.iter().any(|handler| handler == "email") {
+        js.push_str(EMAIL);
+    }
     for class in &exports.durable_objects {
         write_class(&mut js, class, "DurableObject");
     }

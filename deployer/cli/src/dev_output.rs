@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use anstream::adapter::strip_str;
+use camino::Utf8PathBuf;
 use owo_colors::OwoColorize as _;
 use serde_json::json;
-use tiny_dev::{Command, DevEvent, RequestLine};
+use tiny_dev::{Command, DevEvent, Reloaded, RequestLine};
 
 use crate::printer::Printer;
 
@@ -52,7 +53,11 @@ impl DevOutput {
     fn show_text(&mut self, event: DevEvent) {
         let printer = self.printer.clone();
         match event {
-            DevEvent::Ready { url, others, elapsed } => {
+            DevEvent::Ready {
+                url,
+                others,
+                elapsed,
+            } => {
                 printer.result(&format!(
                     "\n  {} {}  ready in {}",
                     "➜".green().bold(),
@@ -68,37 +73,28 @@ impl DevOutput {
                 }
             }
             DevEvent::Change { paths } => {
-                let names: Vec<_> = paths.iter().filter_map(|path| path.file_name()).collect();
-                let more = names.len().saturating_sub(3);
-                let mut text = names[..names.len().min(3)].join(", ");
-                if more > 0 {
-                    text.push_str(&format!(" and {more} more"));
-                }
-                printer.say(&format!("  {} {text}", "changed".dimmed()));
+                printer.say(&format!("  {} {}", "changed".dimmed(), names(&paths)));
             }
             DevEvent::BuildFailed { title, message } => {
                 printer.block(&message);
-                printer.error(&title, Some("the last good worker goes on serving; save a fix to go on"));
+                printer.error(
+                    &title,
+                    Some("the last good worker goes on serving; save a fix to go on"),
+                );
             }
-            DevEvent::Reload(times) => printer.say(&format!(
-                "  {} in {}  {}",
-                "reloaded".green(),
-                time(times.total),
-                format!(
-                    "cargo {} · wasm-bindgen {} · pause {}",
-                    time(times.cargo),
-                    time(times.bindgen),
-                    time(times.swap)
-                )
-                .dimmed()
-            )),
+            DevEvent::Reload(times) => printer.say(&reloaded(&times)),
             DevEvent::AssetsReloaded { paths } => {
                 let noun = if paths.len() == 1 { "file" } else { "files" };
-                printer.say(&format!("  {} {} static {noun}", "updated".green(), paths.len()));
+                printer.say(&format!(
+                    "  {} {} static {noun}",
+                    "updated".green(),
+                    paths.len()
+                ));
             }
             DevEvent::Unchanged => printer.say(&format!("  {}", "nothing changed".dimmed())),
             DevEvent::ManifestBroken { errors } => {
-                let colour = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+                let colour = anstream::AutoStream::choice(&std::io::stderr())
+                    != anstream::ColorChoice::Never;
                 printer.block(&errors.render(colour));
                 printer.error(
                     "tiny.toml is not valid",
@@ -116,11 +112,22 @@ impl DevOutput {
                 }
             }
             DevEvent::Note { message } => printer.say(&format!("  {message}")),
-            DevEvent::Cron { worker, cron, outcome } => {
-                printer.say(&format!("  {} {cron} on {worker}  {outcome}", "cron".cyan()));
+            DevEvent::Cron {
+                worker,
+                cron,
+                outcome,
+            } => {
+                printer.say(&format!(
+                    "  {} {cron} on {worker}  {outcome}",
+                    "cron".cyan()
+                ));
             }
             DevEvent::Hibernated { objects } => {
-                let noun = if objects == 1 { "object sleeps" } else { "objects sleep" };
+                let noun = if objects == 1 {
+                    "object sleeps"
+                } else {
+                    "objects sleep"
+                };
                 printer.say(&format!("  {objects} durable {noun}"));
             }
             DevEvent::Cleared => printer.say("  local data cleared"),
@@ -134,8 +141,10 @@ impl DevOutput {
     fn request_line(&mut self, line: &RequestLine) {
         if self.second.elapsed() >= Duration::from_secs(1) {
             if self.unseen > 0 {
-                self.printer
-                    .say(&format!("  {}", format!("… and {} more requests", self.unseen).dimmed()));
+                self.printer.say(&format!(
+                    "  {}",
+                    format!("… and {} more requests", self.unseen).dimmed()
+                ));
             }
             (self.second, self.lines, self.unseen) = (Instant::now(), 0, 0);
         }
@@ -144,7 +153,12 @@ impl DevOutput {
             return;
         }
         self.lines += 1;
-        let RequestLine { method, path, status, .. } = line;
+        let RequestLine {
+            method,
+            path,
+            status,
+            ..
+        } = line;
         let code = match status {
             500.. => status.red().to_string(),
             400.. => status.yellow().to_string(),
@@ -183,12 +197,14 @@ impl DevOutput {
 
     fn open(&self) {
         let Some(url) = &self.url else {
-            self.printer.say("  nothing to open yet: the first build is not done");
+            self.printer
+                .say("  nothing to open yet: the first build is not done");
             return;
         };
         if let Err(error) = open::that_detached(url) {
-            self.printer
-                .warning(&format!("cannot open a browser ({error}); the page is at {url}"));
+            self.printer.warning(&format!(
+                "cannot open a browser ({error}); the page is at {url}"
+            ));
         }
     }
 
@@ -201,6 +217,32 @@ impl DevOutput {
 }
 
 const KEYS: &str = "r rebuild · o open · l clear screen · d hibernate · c clear data · q quit";
+
+/// The first few of them.
+fn names(paths: &[Utf8PathBuf]) -> String {
+    const SHOWN: usize = 3;
+    let names: Vec<_> = paths.iter().filter_map(|path| path.file_name()).collect();
+    let shown = names[..names.len().min(SHOWN)].join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+fn reloaded(times: &Reloaded) -> String {
+    let parts = format!(
+        "cargo {} · wasm-bindgen {} · pause {}",
+        time(times.cargo),
+        time(times.bindgen),
+        time(times.swap)
+    );
+    format!(
+        "  {} in {}  {}",
+        "reloaded".green(),
+        time(times.total),
+        parts.dimmed()
+    )
+}
 
 /// `38 ms`, `1.2 s`.
 fn time(duration: Duration) -> String {
@@ -216,7 +258,11 @@ fn as_json(event: &DevEvent) -> serde_json::Value {
     let ms = |duration: &Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     match event {
         DevEvent::Building => json!({"event": "building"}),
-        DevEvent::Ready { url, others, elapsed } => {
+        DevEvent::Ready {
+            url,
+            others,
+            elapsed,
+        } => {
             let others: serde_json::Map<_, _> = others
                 .iter()
                 .map(|(name, url)| (name.clone(), json!(url)))
@@ -254,7 +300,11 @@ fn as_json(event: &DevEvent) -> serde_json::Value {
             json!({"event": "log", "level": level, "message": message})
         }
         DevEvent::Note { message } => json!({"event": "note", "message": message}),
-        DevEvent::Cron { worker, cron, outcome } => {
+        DevEvent::Cron {
+            worker,
+            cron,
+            outcome,
+        } => {
             json!({"event": "cron", "worker": worker, "cron": cron, "outcome": outcome})
         }
         DevEvent::Hibernated { objects } => json!({"event": "hibernated", "objects": objects}),

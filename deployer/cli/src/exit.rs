@@ -27,23 +27,23 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    pub(crate) fn failed(message: impl ToString) -> Self {
-        Self::new(Code::Failed, message)
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
+        Self::new(Code::Failed, message.into())
     }
 
-    pub(crate) fn usage(message: impl ToString) -> Self {
-        Self::new(Code::Usage, message)
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Code::Usage, message.into())
     }
 
     /// The user saw why already; only the exit code remains.
     pub(crate) fn silent(code: Code) -> Self {
-        Self::new(code, "")
+        Self::new(code, String::new())
     }
 
-    fn new(code: Code, message: impl ToString) -> Self {
+    fn new(code: Code, message: String) -> Self {
         Self {
             code,
-            message: message.to_string(),
+            message,
             help: None,
         }
     }

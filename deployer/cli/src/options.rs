@@ -19,6 +19,10 @@ pub(crate) struct Cli {
 /// Options that every command understands.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(crate) struct Globals {
     /// The manifest to read [default: the nearest tiny.toml upwards]
     #[arg(long, global = true, value_name = "FILE")]

@@ -1,6 +1,7 @@
 //! The one place that writes to the terminal: results to standard output, progress to standard
 //! error, and with `--json` one event a line in place of both.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use indicatif::MultiProgress;
@@ -78,7 +79,8 @@ impl Printer {
             let mut block = format!("{}: {text}", "error".red().bold());
             for (index, line) in help.unwrap_or_default().lines().enumerate() {
                 let label = if index == 0 { "help:" } else { "     " };
-                block.push_str(&format!("\n  {} {line}", label.cyan()));
+                // Writing to a String cannot fail.
+                let _ = write!(block, "\n  {} {line}", label.cyan());
             }
             write_line(anstream::stderr(), &block);
         });

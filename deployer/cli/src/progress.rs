@@ -53,7 +53,8 @@ impl Reporter for Progress {
 
     fn note(&self, text: &str) {
         self.printer.say(text);
-        self.printer.event(&json!({"event": "note", "message": text}));
+        self.printer
+            .event(&json!({"event": "note", "message": text}));
     }
 }
 
@@ -80,8 +81,10 @@ impl Line {
             None => String::new(),
         };
         let seconds = self.started.elapsed().as_secs();
-        self.printer
-            .say(&format!("  … {}{position} {} ({seconds} s)", self.label, self.detail));
+        self.printer.say(&format!(
+            "  … {}{position} {} ({seconds} s)",
+            self.label, self.detail
+        ));
         self.printer.event(&json!({
             "event": "progress",
             "task": self.label,

@@ -42,13 +42,21 @@ impl BuildArgs {
             .filter(|worker| self.worker.as_ref().is_none_or(|name| *name == worker.id))
             .collect();
         if let (Some(name), true) = (&self.worker, workers.is_empty()) {
-            let known: Vec<_> = stack.workers.iter().map(|worker| worker.id.as_str()).collect();
+            let known: Vec<_> = stack
+                .workers
+                .iter()
+                .map(|worker| worker.id.as_str())
+                .collect();
             return Err(Failure::usage(format!("there is no worker `{name}`"))
                 .with_help(format!("the manifest has {}", known.join(", "))));
         }
         let provisioner = context.provisioner()?;
         let builder = Builder::new(provisioner.clone(), context.reporter());
-        let profile = if self.release { Profile::Release } else { Profile::Dev };
+        let profile = if self.release {
+            Profile::Release
+        } else {
+            Profile::Dev
+        };
         for worker in workers {
             let request = BuildRequest {
                 crate_dir: worker.crate_dir.clone(),
@@ -115,7 +123,11 @@ fn show(
     startup: Duration,
 ) {
     let bundle = &build.bundle;
-    let gzip: usize = bundle.modules.iter().map(|module| gzipped(&module.body)).sum();
+    let gzip: usize = bundle
+        .modules
+        .iter()
+        .map(|module| gzipped(&module.body))
+        .sum();
     let printer = context.printer;
     printer.result(&format!("  {worker}  built in {:.1} s", took.as_secs_f64()));
     for module in &bundle.modules {

@@ -68,12 +68,22 @@ impl DevArgs {
         let (commands, receiver) = mpsc::unbounded_channel();
         let mut output = DevOutput::new(context.printer.clone());
         let (events, mut happened) = mpsc::unbounded_channel::<DevEvent>();
-        let session = tiny_dev::run(options, provisioner, context.reporter(), receiver, move |event| {
-            // The loop ends before this side stops listening.
-            let _ = events.send(event);
-        });
+        let session = tiny_dev::run(
+            options,
+            provisioner,
+            context.reporter(),
+            receiver,
+            move |event| {
+                // The loop ends before this side stops listening.
+                let _ = events.send(event);
+            },
+        );
         tokio::pin!(session);
-        let mut keys = if context.printer.json() { None } else { Keys::read() };
+        let mut keys = if context.printer.json() {
+            None
+        } else {
+            Keys::read()
+        };
         output.start(keys.is_some());
         let mut interrupted_by_user = false;
         let interrupt = interrupted();

@@ -12,31 +12,45 @@ pub(crate) struct DoctorArgs {}
 impl DoctorArgs {
     pub(crate) async fn run(self, context: &Context<'_>) -> Result<(), Failure> {
         let near = match context.manifest_path() {
-            Ok(manifest) => manifest.parent().map_or_else(current_dir, |dir| Ok(dir.to_owned())),
+            Ok(manifest) => manifest
+                .parent()
+                .map_or_else(current_dir, |dir| Ok(dir.to_owned())),
             // A machine can be checked before there is a project.
             Err(_) => current_dir(),
         }?;
         let checks = context.provisioner()?.diagnose(&near).await;
-        let width = checks.iter().map(|check| check.name.len()).max().unwrap_or(0);
+        let width = checks
+            .iter()
+            .map(|check| check.name.len())
+            .max()
+            .unwrap_or(0);
         let mut missing = 0;
         for check in &checks {
             match &check.found {
                 Ok(found) => {
-                    context
-                        .printer
-                        .result(&format!("  {} {:width$}  {found}", "✔".green(), check.name));
+                    context.printer.result(&format!(
+                        "  {} {:width$}  {found}",
+                        "✔".green(),
+                        check.name
+                    ));
                     context.printer.event(
                         &json!({"event": "check", "name": check.name, "ok": true, "found": found}),
                     );
                 }
                 Err(why) => {
                     missing += 1;
-                    context
-                        .printer
-                        .result(&format!("  {} {:width$}  {}", "✘".red(), check.name, why.why));
-                    context
-                        .printer
-                        .result(&format!("    {:width$}  {} {}", "", "cure:".cyan(), why.cure));
+                    context.printer.result(&format!(
+                        "  {} {:width$}  {}",
+                        "✘".red(),
+                        check.name,
+                        why.why
+                    ));
+                    context.printer.result(&format!(
+                        "    {:width$}  {} {}",
+                        "",
+                        "cure:".cyan(),
+                        why.cure
+                    ));
                     context.printer.event(&json!({
                         "event": "check",
                         "name": check.name,
@@ -48,8 +62,14 @@ impl DoctorArgs {
             }
         }
         if missing > 0 {
-            let noun = if missing == 1 { "thing is" } else { "things are" };
-            context.printer.result(&format!("  {missing} {noun} missing"));
+            let noun = if missing == 1 {
+                "thing is"
+            } else {
+                "things are"
+            };
+            context
+                .printer
+                .result(&format!("  {missing} {noun} missing"));
             return Err(Failure::silent(Code::Failed));
         }
         context.printer.result("  everything is there");

@@ -7,7 +7,10 @@ use std::process::ExitCode;
 pub(crate) fn dispatch() -> Option<ExitCode> {
     let mut args = std::env::args_os().skip(1);
     let failure = match args.next()?.to_str()? {
-        "__spawn" => format!("cannot start the runtime: {}", tiny_runtime::spawn_guarded(args)),
+        "__spawn" => format!(
+            "cannot start the runtime: {}",
+            tiny_runtime::spawn_guarded(args)
+        ),
         "__wasm-bindgen" => match tiny_builder::bindgen_main(args) {
             Ok(()) => return Some(ExitCode::SUCCESS),
             Err(error) => error.to_string(),

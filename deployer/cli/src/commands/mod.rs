@@ -65,9 +65,7 @@ impl Context<'_> {
     /// The stage that was asked for, else the user's own.
     pub(crate) fn stage(&self) -> Result<StageName, Failure> {
         match &self.globals.stage {
-            Some(name) => {
-                StageName::new(name).map_err(|error| Failure::usage(error.to_string()))
-            }
+            Some(name) => StageName::new(name).map_err(|error| Failure::usage(error.to_string())),
             None => Ok(StageName::default_for(&|name| std::env::var(name).ok())),
         }
     }
@@ -84,7 +82,8 @@ impl Context<'_> {
 
     /// Shows every mistake in its place.
     pub(crate) fn manifest_failure(&self, errors: &Errors) -> Failure {
-        let colour = anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
+        let colour =
+            anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never;
         self.printer.block(&errors.render(colour));
         let count = errors.count();
         let noun = if count == 1 { "mistake" } else { "mistakes" };
@@ -116,7 +115,10 @@ pub(crate) fn run(cli: Cli, printer: &Printer) -> Result<(), Failure> {
     };
     match cli.command {
         Command::Schema(args) => args.run(&context),
-        Command::Completions(args) => args.run(&context),
+        Command::Completions(args) => {
+            args.run(&context);
+            Ok(())
+        }
         Command::Dev(args) => block_on(args.run(&context)),
         Command::Build(args) => block_on(until_interrupted(args.run(&context))),
         Command::Setup(args) => block_on(until_interrupted(args.run(&context))),
@@ -139,9 +141,7 @@ fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failu
 }
 
 /// Dropping the work ends the processes it started.
-async fn until_interrupted(
-    work: impl Future<Output = Result<(), Failure>>,
-) -> Result<(), Failure> {
+async fn until_interrupted(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     tokio::select! {
         outcome = work => outcome,
         () = interrupted() => Err(Failure::silent(Code::Interrupted)),

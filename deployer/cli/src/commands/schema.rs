@@ -5,10 +5,13 @@ use crate::exit::Failure;
 
 /// Print the JSON schema of tiny.toml
 #[derive(Debug, Args)]
-#[command(after_help = "Editors pick it up from a first line such as `#:schema ./tiny.schema.json`.")]
+#[command(
+    after_help = "Editors pick it up from a first line such as `#:schema ./tiny.schema.json`."
+)]
 pub(crate) struct SchemaArgs {}
 
 impl SchemaArgs {
+    #[expect(clippy::unused_self, reason = "like every other command")]
     pub(crate) fn run(self, context: &Context<'_>) -> Result<(), Failure> {
         let schema = tiny_manifest::schema();
         if context.printer.json() {

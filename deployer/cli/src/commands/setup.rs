@@ -23,7 +23,10 @@ impl SetupArgs {
             "  wasm32      rustc {} ({} route)",
             toolchain.rustc_version, toolchain.route
         ));
-        printer.result(&format!("  workerd     {} at {}", workerd.version, workerd.path));
+        printer.result(&format!(
+            "  workerd     {} at {}",
+            workerd.version, workerd.path
+        ));
         printer.result(&format!("  simulators  {simulators}"));
         printer.event(&json!({
             "event": "done",

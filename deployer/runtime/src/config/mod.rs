@@ -79,7 +79,7 @@ pub(crate) fn write(
         products: BTreeSet::new(),
         folders: Vec::new(),
     };
-    writer.plumbing()?;
+    writer.plumbing();
     for worker in &stack.workers {
         writer.worker(worker)?;
     }
@@ -102,7 +102,7 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     /// What every configuration has.
-    fn plumbing(&mut self) -> Result<(), RuntimeError> {
+    fn plumbing(&mut self) {
         self.services.push(fields! {
             "name": text(INTERNET),
             "network": fields! {
@@ -120,7 +120,6 @@ impl Writer<'_> {
         {
             self.disk(OBJECTS, "do");
         }
-        Ok(())
     }
 
     /// A service that this process answers, with headers that say what for.
