@@ -6,7 +6,7 @@ use crate::StageName;
 use crate::format::Layer;
 use crate::names;
 use crate::reader::{Map, Read};
-use crate::report::Report;
+use crate::report::{self, Report};
 use crate::suggest;
 use crate::tree::{self, Node, Span, Table, Value};
 
@@ -69,7 +69,9 @@ fn extended(table: &mut Table, report: &mut Report) -> Option<(Utf8PathBuf, Opti
     let written = String::read(&node, report)?;
     let path = resolve(report.folder(node.span), &written);
     let Ok(path) = path.canonicalize_utf8() else {
-        let help = format!("paths start from the folder of the file they are written in: `{path}`");
+        let shown = report::shown(&path);
+        let help =
+            format!("paths start from the folder of the file they are written in: `{shown}`");
         report.problem(
             node.span,
             format!("`{written}` does not exist"),

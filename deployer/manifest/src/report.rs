@@ -124,9 +124,7 @@ impl Report {
         }
         self.problems
             .sort_by_key(|found| found.span.map(|span| (span.file, span.start, span.end)));
-        let here = std::env::current_dir()
-            .ok()
-            .and_then(|dir| Utf8PathBuf::from_path_buf(dir).ok());
+        let here = here();
         let problems = self
             .problems
             .iter()
@@ -157,4 +155,15 @@ impl Report {
             None => problem,
         }
     }
+}
+
+/// A path as it is shown: from the current folder, where it lies below that.
+pub(crate) fn shown(path: &Utf8Path) -> &Utf8Path {
+    here()
+        .and_then(|here| path.strip_prefix(here).ok())
+        .unwrap_or(path)
+}
+
+fn here() -> Option<Utf8PathBuf> {
+    Utf8PathBuf::from_path_buf(std::env::current_dir().ok()?).ok()
 }
