@@ -101,7 +101,8 @@ impl Row {
 
     fn ratio(&self) -> Option<f64> {
         let (_, baseline) = self.against.as_ref()?;
-        Some(self.figure.value() / baseline.value())
+        // Next to nothing there is no ratio.
+        (baseline.value() != 0.0).then(|| self.figure.value() / baseline.value())
     }
 
     fn met(&self) -> Option<bool> {
