@@ -1,0 +1,187 @@
+//! What changed between two commits, for whoever persists it and sends it on.
+
+use crate::cells::{Cell, Cells};
+use crate::hlc::Hlc;
+use crate::store::{Map, Store, Table, Touched};
+use crate::value::Value;
+
+/// The places that changed in one batch, each once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use]
+pub struct Batch {
+    pub(crate) touched: Vec<Touched>,
+    revision: u32,
+}
+
+impl Batch {
+    pub fn is_empty(&self) -> bool {
+        self.touched.is_empty()
+    }
+
+    /// How many stamps changed.
+    pub fn len(&self) -> usize {
+        self.touched.len()
+    }
+
+    /// The batch's number, which its stamps have from now on.
+    pub fn revision(&self) -> u32 {
+        self.revision
+    }
+}
+
+/// One stamp of the store, as it is to be persisted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stamp<'a> {
+    pub place: Place<'a>,
+    /// Undefined for tombstones and for the clocks of maps.
+    pub value: &'a Value,
+    pub clock: Hlc,
+    /// The batch that changed it last.
+    pub revision: u32,
+}
+
+/// Whose stamp it is. Maps have a stamp of their own only in content from before TinyBase 6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Place<'a> {
+    Cell {
+        table: &'a str,
+        row: &'a str,
+        cell: &'a str,
+    },
+    Value(&'a str),
+    Tables,
+    Table(&'a str),
+    Row {
+        table: &'a str,
+        row: &'a str,
+    },
+    Values,
+}
+
+impl Store {
+    /// Closes the batch under way: everything since the last commit, made here or applied.
+    pub fn commit(&mut self) -> Batch {
+        let mut touched = std::mem::take(&mut self.touched);
+        touched.sort_unstable();
+        touched.dedup();
+        let revision = self.revision;
+        if touched.is_empty() {
+            return Batch { touched, revision };
+        }
+        let mut last_table = None;
+        let (mut tables, mut values) = (false, false);
+        for place in &touched {
+            match *place {
+                Touched::Cell(table, ..)
+                | Touched::RowClock(table, _)
+                | Touched::TableClock(table) => {
+                    tables = true;
+                    if last_table.replace(table) != Some(table) {
+                        let table = &mut self.tables[table as usize];
+                        table.marks.add(table.hash, revision);
+                    }
+                }
+                Touched::TablesClock => tables = true,
+                Touched::Value(_) | Touched::ValuesClock => values = true,
+            }
+        }
+        if tables {
+            self.tables_marks.add(self.tables_hash, revision);
+        }
+        if values {
+            self.values_marks.add(self.values.hash, revision);
+        }
+        self.revision += 1;
+        Batch { touched, revision }
+    }
+
+    /// The stamps of a batch as they are now.
+    pub fn stamps_of<'a>(&'a self, batch: &'a Batch) -> impl Iterator<Item = Stamp<'a>> {
+        batch.touched.iter().map(|place| self.stamp(*place))
+    }
+
+    /// Every stamp of the store.
+    pub fn stamps(&self) -> impl Iterator<Item = Stamp<'_>> {
+        let cells = self.tables.values().enumerate().flat_map(|(t, table)| {
+            let rows = table.rows.values().enumerate();
+            rows.flat_map(move |(r, row)| {
+                (0..row.cells.list().len())
+                    .map(move |c| Touched::Cell(t as u32, r as u32, c as u32))
+            })
+        });
+        let values = (0..self.values.list().len()).map(|at| Touched::Value(at as u32));
+        let clocks = self.map_clocks.keys().map(|map| match *map {
+            Map::Tables => Touched::TablesClock,
+            Map::Table(table) => Touched::TableClock(table as u32),
+            Map::Row(table, row) => Touched::RowClock(table as u32, row as u32),
+            Map::Values => Touched::ValuesClock,
+        });
+        cells
+            .chain(values)
+            .chain(clocks)
+            .map(|place| self.stamp(place))
+    }
+
+    fn stamp(&self, touched: Touched) -> Stamp<'_> {
+        let clock_of = |place, map, revision| Stamp {
+            place,
+            value: &Value::UNDEFINED,
+            clock: self.map_clock(map),
+            revision,
+        };
+        match touched {
+            Touched::Cell(table, row, at) => {
+                let (table, row, cells) = self.row_at(table as usize, row as usize);
+                let cell = &cells.list()[at as usize];
+                let id = self.names.id(cell.name);
+                stamp_of(
+                    Place::Cell {
+                        table,
+                        row,
+                        cell: id,
+                    },
+                    cell,
+                )
+            }
+            Touched::Value(at) => {
+                let value = &self.values.list()[at as usize];
+                stamp_of(Place::Value(self.names.id(value.name)), value)
+            }
+            Touched::TablesClock => clock_of(Place::Tables, Map::Tables, 0),
+            Touched::TableClock(table) => {
+                let at = table as usize;
+                clock_of(Place::Table(self.table_at(at).0), Map::Table(at), 0)
+            }
+            Touched::RowClock(table, row) => {
+                let map = Map::Row(table as usize, row as usize);
+                let (table, row, cells) = self.row_at(table as usize, row as usize);
+                clock_of(Place::Row { table, row }, map, cells.revision)
+            }
+            Touched::ValuesClock => clock_of(Place::Values, Map::Values, self.values.revision),
+        }
+    }
+
+    pub(crate) fn table_at(&self, at: usize) -> (&str, &Table) {
+        let (id, table) = self
+            .tables
+            .get_index(at)
+            .unwrap_or_else(|| unreachable!("tables stay"));
+        (id, table)
+    }
+
+    pub(crate) fn row_at(&self, table: usize, row: usize) -> (&str, &str, &Cells) {
+        let (table_id, table) = self.table_at(table);
+        let row = table.rows.get_index(row);
+        let (row_id, row) = row.unwrap_or_else(|| unreachable!("rows stay"));
+        (table_id, row_id, &row.cells)
+    }
+}
+
+fn stamp_of<'a>(place: Place<'a>, cell: &'a Cell) -> Stamp<'a> {
+    Stamp {
+        place,
+        value: &cell.value,
+        clock: cell.clock,
+        revision: cell.revision,
+    }
+}
