@@ -19,15 +19,6 @@ pub(crate) fn write_number(out: &mut String, number: f64) {
     let count = digits.len();
     let zeros = |out: &mut String, n: usize| out.extend(std::iter::repeat_n('0', n));
     match exponent {
-        -7 | 21.. | i32::MIN..-7 => {
-            out.push_str(&digits[..1]);
-            if count > 1 {
-                out.push('.');
-                out.push_str(&digits[1..]);
-            }
-            let sign = if exponent < 0 { '-' } else { '+' };
-            let _ = write!(out, "e{sign}{}", exponent.unsigned_abs());
-        }
         -6..0 => {
             out.push_str("0.");
             zeros(out, exponent.unsigned_abs() as usize - 1);
@@ -43,6 +34,15 @@ pub(crate) fn write_number(out: &mut String, number: f64) {
                 out.push('.');
                 out.push_str(&digits[whole..]);
             }
+        }
+        _ => {
+            out.push_str(&digits[..1]);
+            if count > 1 {
+                out.push('.');
+                out.push_str(&digits[1..]);
+            }
+            let sign = if exponent < 0 { '-' } else { '+' };
+            let _ = write!(out, "e{sign}{}", exponent.unsigned_abs());
         }
     }
 }

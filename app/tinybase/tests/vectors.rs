@@ -1,4 +1,5 @@
-//! What npm tinybase 10.0.1 did with fixed clocks, recorded: see `vectors.json` beside this file.
+//! What npm tinybase 10.0.1 did with fixed clocks, recorded in `vectors.json` by
+//! `vectors.mjs` beside this file.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
