@@ -60,7 +60,15 @@ impl Symbols {
         let symbol = names
             .get(&frame.function)
             .map_or_else(|| frame.name.unwrap_or("wasm function"), String::as_str);
-        plain(&format!("{:#}", rustc_demangle::demangle(symbol)))
+        plain(&format!("{:#}", rustc_demangle::demangle(mangled(symbol))))
+    }
+}
+
+/// Without what wasm-bindgen adds to the names of its wrappers: `… externref shim`.
+fn mangled(symbol: &str) -> &str {
+    match symbol.split_once(' ') {
+        Some((name, _)) if name.starts_with("_ZN") || name.starts_with("_R") => name,
+        _ => symbol,
     }
 }
 
