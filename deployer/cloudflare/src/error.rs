@@ -134,15 +134,34 @@ impl Refusal {
         self.problems.iter().any(|problem| problem.has_code(code))
     }
 
+    /// Cloudflare's own text of the first problem; of a worker that does not start, its last words.
+    pub fn text(&self) -> &str {
+        self.problems
+            .first()
+            .map_or("", |problem| problem.message.trim())
+    }
+
+    /// `HTTP 400, code 10021`.
+    pub(crate) fn numbers(&self) -> String {
+        match self.problems.first().and_then(|problem| problem.code) {
+            Some(code) => format!("HTTP {}, code {code}", self.status),
+            None => format!("HTTP {}", self.status),
+        }
+    }
+
     /// The permission that the token needs for this call.
     pub fn permission(&self) -> String {
         self.product.permission(self.effect)
     }
 
-    /// A 404 without a code comes from somebody on the way, and says nothing.
+    /// Answers without a code come from somebody on the way.
+    pub(crate) fn is_cloudflares(&self) -> bool {
+        self.problems.iter().any(|problem| problem.code.is_some())
+    }
+
     fn is_not_found(&self) -> bool {
         self.status == 404
-            && self.problems.iter().any(|problem| problem.code.is_some())
+            && self.is_cloudflares()
             && !self.has_code(code::CANNOT_ROUTE)
             && !self.has_code(code::BAD_IDENTIFIER)
     }
@@ -152,24 +171,22 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             operation,
-            status,
             problems,
             ..
         } = self;
-        let message = problems
-            .first()
-            .map_or("", |problem| problem.message.trim());
-        write!(f, "cannot {operation}: {message} (")?;
-        if let Some(code) = problems.first().and_then(|problem| problem.code) {
-            write!(f, "code {code}, ")?;
-        }
-        write!(f, "HTTP {status})")?;
+        write!(
+            f,
+            "cannot {operation} ({}): {}",
+            self.numbers(),
+            self.text()
+        )?;
         for (index, problem) in problems.iter().enumerate() {
             if index > 0 {
-                write!(f, "\n  also: {}", problem.message.trim())?;
+                write!(f, "\n  also")?;
                 if let Some(code) = problem.code {
                     write!(f, " (code {code})")?;
                 }
+                write!(f, ": {}", problem.message.trim())?;
             }
             for cause in &problem.error_chain {
                 write!(f, "\n  because: {}", cause.message.trim())?;

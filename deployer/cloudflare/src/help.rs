@@ -108,7 +108,7 @@ fn by_worker(number: u32) -> Option<&'static str> {
             "Cloudflare started the worker and it failed: code at the top level and in #[event(start)] must not panic, wait, or run for over a second, and every import must be there; `tiny dev` shows the same failure"
         }
         code::TOO_LARGE => {
-            "a worker may be 64 MiB uncompressed: `tiny build --release` prints the sizes; leave out large data and dependencies"
+            "a worker may be 64 MiB uncompressed: leave out large data and dependencies, and build with `--release`"
         }
         code::CONCURRENT_CHANGE => {
             "somebody else deploys or edits this worker at this moment: wait for it, then run it again"
@@ -160,7 +160,7 @@ fn by_worker(number: u32) -> Option<&'static str> {
 
 fn by_status(refusal: &Refusal) -> Option<String> {
     match refusal.status {
-        401 | 403 => Some(format!(
+        401 | 403 if refusal.is_cloudflares() => Some(format!(
             "the token may lack the permission `{}`",
             refusal.permission()
         )),
@@ -177,6 +177,11 @@ fn by_status(refusal: &Refusal) -> Option<String> {
             "this is a fault at Cloudflare: look at https://www.cloudflarestatus.com and try again"
                 .to_owned(),
         ),
-        _ => None,
+        // Cloudflare's own refusals speak for themselves.
+        _ if refusal.is_cloudflares() => None,
+        _ => Some(
+            "something on the way may have answered (a proxy, a captive portal), or CLOUDFLARE_API_BASE_URL is not an API"
+                .to_owned(),
+        ),
     }
 }

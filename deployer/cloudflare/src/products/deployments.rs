@@ -1,6 +1,6 @@
 //! Deployments: which versions get which share of the traffic.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::metadata::Annotations;
 use crate::account::Account;
@@ -24,7 +24,19 @@ pub struct Deployment {
 pub struct TrafficShare {
     pub version_id: String,
     /// Of 100.
+    #[serde(serialize_with = "whole_if_it_is")]
     pub percentage: f64,
+}
+
+/// 100 and not 100.0, as everybody else writes it.
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's own signature
+fn whole_if_it_is<S: Serializer>(share: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    for whole in 0..=100_u8 {
+        if (share - f64::from(whole)).abs() < f64::EPSILON {
+            return serializer.serialize_u8(whole);
+        }
+    }
+    serializer.serialize_f64(*share)
 }
 
 /// When Durable Objects that run get the new code.

@@ -22,7 +22,7 @@ use call::{Call, Effect};
 use envelope::Envelope;
 use patience::Patience;
 use trace::{Trace, Waiting};
-use verdict::{Verdict, judge};
+use verdict::{Verdict, judge, reason};
 
 /// Where calls go, as whom, and how patiently.
 pub(crate) struct Transport {
@@ -112,7 +112,7 @@ impl Transport {
                 _ if unsure => {
                     return Err(CloudflareError::Unclear {
                         operation: call.operation.clone(),
-                        why: failure.to_string(),
+                        why: reason(&failure),
                         attempts: attempt,
                     });
                 }
@@ -123,7 +123,7 @@ impl Transport {
                     operation: &call.operation,
                     attempt,
                     pause,
-                    why: &failure.to_string(),
+                    why: &reason(&failure),
                 });
             }
             tokio::time::sleep(pause).await;

@@ -144,10 +144,7 @@ fn unknown(
     if call.effect == Effect::Once {
         return Verdict::Final(CloudflareError::Unclear {
             operation: call.operation.clone(),
-            why: match &failure {
-                CloudflareError::Unreachable { why, .. } => why.clone(),
-                other => other.to_string(),
-            },
+            why: reason(&failure),
             attempts: attempt,
         });
     }
@@ -155,6 +152,20 @@ fn unknown(
         failure,
         asked,
         may_be_done: true,
+    }
+}
+
+/// Why it failed, for a sentence that has said already what failed.
+pub(super) fn reason(failure: &CloudflareError) -> String {
+    match failure {
+        CloudflareError::Unreachable { why, .. } => why.clone(),
+        CloudflareError::Refused(refusal) => {
+            format!("{} ({})", refusal.text(), refusal.numbers())
+        }
+        CloudflareError::Garbled { status, why, .. } => {
+            format!("its answer (HTTP {status}) cannot be read: {why}")
+        }
+        other => other.to_string(),
     }
 }
 

@@ -1,0 +1,11 @@
+//! The client against a server that answers what a script says, over real sockets.
+
+// What tests share is no test by itself.
+#![allow(clippy::unwrap_used)]
+
+mod errors;
+mod lists;
+mod retries;
+mod server;
+mod traces;
+mod wire;
