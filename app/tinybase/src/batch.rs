@@ -58,6 +58,17 @@ pub enum Place<'a> {
     Values,
 }
 
+/// A hash that a map of the store had once. A peer that still has it is sent only what changed
+/// since; without marks it is asked for the hashes of all its rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark<'a> {
+    /// [`Place::Tables`], [`Place::Table`] or [`Place::Values`].
+    pub place: Place<'a>,
+    pub hash: u32,
+    /// The batch after which it had this hash. Only the last 1024 of each place are of use.
+    pub revision: u32,
+}
+
 impl Store {
     /// Closes the batch under way: everything since the last commit, made here or applied.
     pub fn commit(&mut self) -> Batch {
@@ -68,31 +79,58 @@ impl Store {
         if touched.is_empty() {
             return Batch { touched, revision };
         }
-        let mut last_table = None;
-        let (mut tables, mut values) = (false, false);
-        for place in &touched {
+        let batch = Batch { touched, revision };
+        let (tables, in_tables, in_values) = self.maps_of(&batch);
+        for at in tables {
+            let table = &mut self.tables[at];
+            table.marks.add(table.hash, revision);
+        }
+        if in_tables {
+            self.tables_marks.add(self.tables_hash, revision);
+        }
+        if in_values {
+            self.values_marks.add(self.values.hash, revision);
+        }
+        self.revision += 1;
+        batch
+    }
+
+    /// The hashes after a batch, to be persisted with it. To be called before the next edit.
+    pub fn marks_of(&self, batch: &Batch) -> impl Iterator<Item = Mark<'_>> {
+        let (tables, in_tables, in_values) = self.maps_of(batch);
+        let tables = tables.into_iter().map(|at| {
+            let (id, table) = self.table_at(at);
+            (Place::Table(id), table.hash)
+        });
+        let content = in_tables.then_some((Place::Tables, self.tables_hash));
+        let values = in_values.then_some((Place::Values, self.values.hash));
+        let revision = batch.revision;
+        let marks = tables.chain(content).chain(values);
+        marks.map(move |(place, hash)| Mark {
+            place,
+            hash,
+            revision,
+        })
+    }
+
+    /// The tables that a batch touched, whether it touched any, and whether it touched values.
+    fn maps_of(&self, batch: &Batch) -> (Vec<usize>, bool, bool) {
+        let mut touched = vec![false; self.tables.len()];
+        let (mut in_tables, mut in_values) = (false, false);
+        for place in &batch.touched {
             match *place {
                 Touched::Cell(table, ..)
                 | Touched::RowClock(table, _)
                 | Touched::TableClock(table) => {
-                    tables = true;
-                    if last_table.replace(table) != Some(table) {
-                        let table = &mut self.tables[table as usize];
-                        table.marks.add(table.hash, revision);
-                    }
+                    in_tables = true;
+                    touched[table as usize] = true;
                 }
-                Touched::TablesClock => tables = true,
-                Touched::Value(_) | Touched::ValuesClock => values = true,
+                Touched::TablesClock => in_tables = true,
+                Touched::Value(_) | Touched::ValuesClock => in_values = true,
             }
         }
-        if tables {
-            self.tables_marks.add(self.tables_hash, revision);
-        }
-        if values {
-            self.values_marks.add(self.values.hash, revision);
-        }
-        self.revision += 1;
-        Batch { touched, revision }
+        let tables = (0..touched.len()).filter(|at| touched[*at]).collect();
+        (tables, in_tables, in_values)
     }
 
     /// The stamps of a batch as they are now.

@@ -54,7 +54,7 @@ mod text;
 mod value;
 mod view;
 
-pub use batch::{Batch, Place, Stamp};
+pub use batch::{Batch, Mark, Place, Stamp};
 pub use changes::Changes;
 pub use fnv::hash;
 pub use hlc::{BadClock, Clock, Hlc, client_of};

@@ -24,6 +24,15 @@ impl Marks {
         self.0.push_back(Mark { hash, revision });
     }
 
+    /// Takes in a mark that was persisted, wherever it belongs.
+    pub(crate) fn restore(&mut self, hash: u32, revision: u32) {
+        let at = self.0.partition_point(|mark| mark.revision <= revision);
+        self.0.insert(at, Mark { hash, revision });
+        if self.0.len() > KEPT {
+            self.0.pop_front();
+        }
+    }
+
     /// The last revision at which the map had this hash.
     pub(crate) fn find(&self, hash: u32) -> Option<u32> {
         if hash == 0 {

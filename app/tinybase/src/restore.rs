@@ -1,13 +1,13 @@
 //! A store made again from the stamps that were persisted.
 
-use crate::batch::Place;
+use crate::batch::{Mark, Place};
 use crate::cells::Merged;
 use crate::fnv::share;
 use crate::hlc::Hlc;
 use crate::store::{Map, Store, Table, clock_share};
 use crate::value::Value;
 
-/// Takes stamps in any order; hashes are computed once at the end.
+/// Takes stamps and marks in any order; hashes are computed once at the end.
 pub struct Restore {
     store: Store,
     newest: u32,
@@ -58,6 +58,23 @@ impl Restore {
             }
             Place::Values => self.map_clock(Map::Values, clock),
         }
+    }
+
+    /// One mark as [`Store::marks_of`] gave it, at best in the order in which they came to be.
+    pub fn mark(&mut self, mark: Mark<'_>) {
+        let store = &mut self.store;
+        let marks = match mark.place {
+            Place::Tables => &mut store.tables_marks,
+            Place::Values => &mut store.values_marks,
+            Place::Table(table) => {
+                let table = store.ensure_table(table);
+                &mut store.tables[table].marks
+            }
+            // No other place has marks.
+            Place::Cell { .. } | Place::Row { .. } | Place::Value(_) => return,
+        };
+        marks.restore(mark.hash, mark.revision);
+        self.newest = self.newest.max(mark.revision);
     }
 
     fn map_clock(&mut self, map: Map, clock: Hlc) {

@@ -8,7 +8,7 @@
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use tinybase::frame::{Assembler, Frame, Payload, write_parts};
-use tinybase::{Changes, Form, Restore, Store, Value};
+use tinybase::{Changes, Form, Mark, Place, Restore, Store, Value};
 
 const NOW: u64 = 1_764_000_000_000;
 const CLIENTS: usize = 3;
@@ -263,8 +263,8 @@ proptest! {
     }
 }
 
-#[test]
-fn a_peer_that_misses_ten_of_ten_thousand_rows_gets_little_more_than_those() {
+/// Ten thousand todos on both sides.
+fn alike() -> (Store, Store) {
     let mut server = Store::new("server");
     for at in 0..10_000 {
         let text = Value::text(&format!("todo {at}")).unwrap();
@@ -274,13 +274,57 @@ fn a_peer_that_misses_ten_of_ten_thousand_rows_gets_little_more_than_those() {
     let mut client = Store::new("client");
     synchronize(&mut server, &mut client);
     assert_eq!(server.hashes(), client.hashes());
+    (server, client)
+}
 
+#[test]
+fn a_peer_that_misses_ten_of_ten_thousand_rows_gets_little_more_than_those() {
+    let (mut server, mut client) = alike();
+    let mut restored = Restore::new("server");
+    let [hash, _] = client.hashes();
+    let mark = |place, hash| Mark {
+        place,
+        hash,
+        revision: 1,
+    };
+    restored.mark(mark(Place::Tables, hash));
     for at in 0..10 {
         let text = Value::text("changed").unwrap();
         server.set_cell("todos", &format!("row-{}", at * 997), "text", text, NOW);
-        let _ = server.commit();
+        let batch = server.commit();
+        assert_eq!(server.marks_of(&batch).count(), 2);
+        for mark in server.marks_of(&batch) {
+            restored.mark(mark);
+        }
     }
-    let bytes = synchronize(&mut server, &mut client);
-    assert_eq!(server.hashes(), client.hashes());
-    assert!(bytes < 2000, "{bytes} bytes");
+    // Also when it was away while the server was evicted: marks are persisted.
+    let mut again = client_copy(&client);
+    restored.mark(mark(Place::Table("todos"), table_hash(&client)));
+    for stamp in server.stamps() {
+        restored.stamp(
+            stamp.place,
+            stamp.value.clone(),
+            stamp.clock,
+            stamp.revision,
+        );
+    }
+    let mut restored = restored.finish();
+    for (server, client) in [(&mut server, &mut client), (&mut restored, &mut again)] {
+        let bytes = synchronize(server, client);
+        assert_eq!(server.hashes(), client.hashes());
+        assert!(bytes < 2000, "{bytes} bytes");
+    }
+}
+
+fn client_copy(client: &Store) -> Store {
+    let json = client.content_json(Form::Encoded);
+    let mut copy = Store::new("copy");
+    let _ = copy.apply(Changes::parse(&json).unwrap(), NOW);
+    let _ = copy.commit();
+    copy
+}
+
+fn table_hash(store: &Store) -> u32 {
+    let content = sorted(store);
+    u32::try_from(content[0][0]["todos"][2].as_u64().unwrap()).unwrap()
 }
