@@ -147,6 +147,7 @@ async fn posts_and_uploads_that_set_a_whole_value_are_repeated() {
 async fn what_was_refused_for_now_is_repeated_even_when_it_creates() {
     for refusal in [
         refuse(429, 971, "slow down"),
+        refuse(404, 100_146, "The version cannot be read yet."),
         refuse(
             409,
             10035,
@@ -230,6 +231,20 @@ async fn without_a_connection_nothing_is_unclear() {
         matches!(&error, CloudflareError::Unreachable { attempts: 5, why, .. } if why.contains("no connection")),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_connection_closed_while_idle_is_no_reason_for_doubt() {
+    let empty = json!({ "success": true, "errors": [], "result": [] }).to_string();
+    let made = ok(json!({ "id": "n", "title": "t" }));
+    let server = Server::plays(vec![Step::AnswerAndClose(empty), made]).await;
+    let account = server.account();
+    account.scripts().await.unwrap();
+    // Time for the end of the connection to arrive.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    // On a task of its own, as the engine does it.
+    let made = tokio::spawn(async move { account.create_kv_namespace("t").await });
+    assert_eq!(made.await.unwrap().unwrap().id, "n");
 }
 
 #[tokio::test]

@@ -17,6 +17,8 @@ pub(crate) enum Step {
         headers: Vec<(&'static str, String)>,
         body: String,
     },
+    /// Answered so that the connection could be used again, and closed after all.
+    AnswerAndClose(String),
     /// Closed before a word of the request is read.
     DropBefore,
     /// The request is read, and so could be carried out; no answer.
@@ -125,6 +127,12 @@ impl Server {
                         headers,
                         body,
                     } => reply(&mut stream, status, &headers, &body).await,
+                    Step::AnswerAndClose(body) => {
+                        let length = body.len();
+                        let whole =
+                            format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}");
+                        stream.write_all(whole.as_bytes()).await.unwrap();
+                    }
                     Step::DropWithin => {
                         let half = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"success\"";
                         stream.write_all(half).await.unwrap();
