@@ -3,9 +3,11 @@
 // What tests share is no test by itself.
 #![allow(clippy::unwrap_used)]
 
+mod bindings;
+mod calls;
 mod errors;
 mod lists;
 mod retries;
 mod server;
 mod traces;
-mod wire;
+mod uploads;
