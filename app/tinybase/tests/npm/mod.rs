@@ -47,8 +47,11 @@ pub(crate) fn node(script: &str) -> Command {
     let source = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/npm")
         .join(script);
-    let copy = home.join(format!("{}-{script}", std::process::id()));
-    std::fs::copy(source, &copy).unwrap();
+    // By a rename, so that a script in use by another run is never half written.
+    let making = home.join(format!("{}-{script}", std::process::id()));
+    std::fs::copy(source, &making).unwrap();
+    let copy = home.join(script);
+    std::fs::rename(making, &copy).unwrap();
     let mut node = Command::new("node");
     node.arg(copy).current_dir(home);
     node
