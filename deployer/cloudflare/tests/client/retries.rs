@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tiny_cloudflare::{
-    Cloudflare, CloudflareError, D1Result, D1Statement, Exchange, Migrations, NewDeployment,
-    Schedule, ScriptSubdomain, Settings, Trace, TrafficShare, Upload, UploadMetadata, Waiting,
+    Cloudflare, CloudflareError, ConsumerSettings, D1Result, D1Statement, Exchange, Migrations,
+    NewConsumer, NewD1Database, NewDeployment, NewR2Bucket, Schedule, ScriptSubdomain, Settings,
+    Trace, TrafficShare, Upload, UploadMetadata, Waiting,
 };
 
 use crate::server::{Server, Step, answer, ok, refuse, text};
@@ -84,34 +85,61 @@ async fn every_call_that_would_do_twice_is_guarded() {
         message: None,
         code_update: None,
     };
+    let consumer = NewConsumer {
+        script_name: "w".to_owned(),
+        settings: ConsumerSettings::default(),
+        dead_letter_queue: None,
+    };
+    let (bucket, database) = (NewR2Bucket::default(), NewD1Database::default());
     let mut migrating = upload.clone();
     migrating.metadata.classes = Some(tiny_cloudflare::Classes::Migrations(Migrations::default()));
 
-    let server = dropped().await;
-    let account = server.account();
-    let error = account.run_d1::<Value>("d", &statement).await.unwrap_err();
-    assert!(error.is_unclear(), "{error}");
+    // A second attempt would be counted, and would succeed or be refused.
+    let sent_once = |error: CloudflareError, server: &Server| {
+        assert!(error.is_unclear(), "{error}");
+        assert_eq!(server.lines().len(), 1, "{error}");
+    };
 
     let server = dropped().await;
-    let error = server.account().upload_version("w", &upload).await;
-    assert!(error.unwrap_err().is_unclear());
+    let run = server.account().run_d1::<Value>("d", &statement).await;
+    sent_once(run.unwrap_err(), &server);
 
     let server = dropped().await;
-    let error = server.account().create_deployment("w", &deployment).await;
-    assert!(error.unwrap_err().is_unclear());
+    let batch = server.account().run_d1_batch::<Value>("d", &[]).await;
+    sent_once(batch.unwrap_err(), &server);
 
     let server = dropped().await;
-    let error = server.account().create_queue("q").await;
-    assert!(error.unwrap_err().is_unclear());
+    let version = server.account().upload_version("w", &upload).await;
+    sent_once(version.unwrap_err(), &server);
 
     let server = dropped().await;
-    let error = server.account().create_route("z", "a.example/*", "w").await;
-    assert!(error.unwrap_err().is_unclear());
+    let deployed = server.account().create_deployment("w", &deployment).await;
+    sent_once(deployed.unwrap_err(), &server);
+
+    let server = dropped().await;
+    let queue = server.account().create_queue("q").await;
+    sent_once(queue.unwrap_err(), &server);
+
+    let server = dropped().await;
+    let consumer = server.account().create_queue_consumer("q", &consumer).await;
+    sent_once(consumer.unwrap_err(), &server);
+
+    let server = dropped().await;
+    let bucket = server.account().create_r2_bucket(&bucket, None).await;
+    sent_once(bucket.unwrap_err(), &server);
+
+    let server = dropped().await;
+    let database = server.account().create_d1_database(&database).await;
+    sent_once(database.unwrap_err(), &server);
+
+    let server = dropped().await;
+    let route = server.account().create_route("z", "a.example/*", "w").await;
+    sent_once(route.unwrap_err(), &server);
 
     // Its tag would have moved on.
     let server = dropped().await;
-    let error = server.account().upload_script("w", &migrating).await;
-    assert!(error.unwrap_err().is_unclear());
+    let migrated = server.account().upload_script("w", &migrating).await;
+    sent_once(migrated.unwrap_err(), &server);
 }
 
 #[tokio::test]
