@@ -13,6 +13,10 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+/// wasm-bindgen, which every edit waits for, is a quarter faster with it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     if let Some(code) = commands::hidden::dispatch() {
         return code;

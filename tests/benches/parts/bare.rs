@@ -11,6 +11,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
 use super::app::{self, Page};
+use crate::support::Tiny;
 
 pub fn provisioner() -> Provisioner {
     Provisioner::from_env(Arc::new(Silent)).unwrap()
@@ -95,6 +96,33 @@ pub struct Workerd {
 }
 
 impl Workerd {
+    /// With the app's bundle as `tiny build OPTIONS` makes it, and no rate limit.
+    pub async fn of_app(project: &Tiny, options: &[&str]) -> Self {
+        let out = project.root().join(".tiny/bench");
+        let output = project.run(&[&["build", "--out", out.as_str()], options].concat());
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let folder = out.join("worker");
+        let mut modules: Vec<(String, Vec<u8>)> = walk(&folder)
+            .into_iter()
+            .map(|path| {
+                let name = path.strip_prefix(&folder).unwrap().to_string();
+                (name, fs_err::read(path).unwrap())
+            })
+            .collect();
+        modules.sort_by_key(|(name, _)| name != "worker.js");
+        let program = provisioner().workerd(project.root()).await.unwrap().path;
+        let worker = Worker {
+            modules,
+            object: ("TINYBASE_STORE", "TinyBaseStore"),
+            vars: Vec::new(),
+        };
+        Self::start(&program, &worker).await
+    }
+
     pub async fn start(program: &Utf8Path, worker: &Worker<'_>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = Utf8Path::from_path(folder.path()).unwrap();
@@ -208,4 +236,21 @@ const worker :Workerd.Worker = (
     )
     .unwrap();
     text
+}
+
+/// Every file below a folder.
+fn walk(folder: &Utf8Path) -> Vec<Utf8PathBuf> {
+    let entries = folder
+        .read_dir_utf8()
+        .unwrap()
+        .map(|entry| entry.unwrap().into_path());
+    entries
+        .flat_map(|path| {
+            if path.is_dir() {
+                walk(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
 }

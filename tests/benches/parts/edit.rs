@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::app::{self, Page, USER};
-use super::bare::{Cargo, Worker, Workerd, provisioner};
+use super::bare::{Cargo, Workerd};
 use super::figures::{Figure, Samples, Section, ms, say};
 use super::load::{Steady, Target};
 
@@ -21,7 +21,7 @@ pub async fn measure() -> Section {
     let project = app::project();
     let mut page = Page::of(project.root());
     let mut cargo = Cargo::warm().await;
-    let workerd = app_alone(&project).await;
+    let workerd = Workerd::of_app(&project, &[]).await;
     let mut dev = project.dev().await;
     let look = Target::get(dev.port(), &format!("/?userId={USER}"));
 
@@ -110,49 +110,6 @@ async fn pauses(section: &mut Section, page: &mut Page, port: u16, mut workerd: 
     section
         .row("  requests that failed", Figure::Count(failed as f64))
         .against("answered", Figure::Count(fine as f64));
-}
-
-/// The app's bundle in a workerd of its own.
-async fn app_alone(project: &crate::support::Tiny) -> Workerd {
-    let out = project.root().join(".tiny/bench");
-    let output = project.run(&["build", "--out", out.as_str()]);
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let folder = out.join("worker");
-    let mut modules: Vec<(String, Vec<u8>)> = walk(&folder)
-        .into_iter()
-        .map(|path| {
-            let name = path.strip_prefix(&folder).unwrap().to_string();
-            (name, fs_err::read(path).unwrap())
-        })
-        .collect();
-    modules.sort_by_key(|(name, _)| name != "worker.js");
-    let program = provisioner().workerd(project.root()).await.unwrap().path;
-    let worker = Worker {
-        modules,
-        object: ("TINYBASE_STORE", "TinyBaseStore"),
-        vars: Vec::new(),
-    };
-    Workerd::start(&program, &worker).await
-}
-
-fn walk(folder: &camino::Utf8Path) -> Vec<camino::Utf8PathBuf> {
-    let entries = folder
-        .read_dir_utf8()
-        .unwrap()
-        .map(|entry| entry.unwrap().into_path());
-    entries
-        .flat_map(|path| {
-            if path.is_dir() {
-                walk(&path)
-            } else {
-                vec![path]
-            }
-        })
-        .collect()
 }
 
 fn median_of(events: &[Value], field: &str) -> f64 {

@@ -26,7 +26,7 @@ pub async fn measure() -> Section {
         .unwrap()
         .path;
     let dev = project.dev().await;
-    fill(&dev).await;
+    fill(dev.port()).await;
     let paths = ["/todos", "/"].map(|path| format!("{path}?userId={USER}"));
     let ours = paths.clone().map(|path| Target::get(dev.port(), &path));
     say("memory after edits and requests");

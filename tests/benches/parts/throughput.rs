@@ -19,8 +19,10 @@ const TODOS: usize = 20;
 pub async fn measure() -> Section {
     let project = app::project();
     let program = provisioner().workerd(project.root()).await.unwrap().path;
+    let alone = Workerd::of_app(&project, &["--release"]).await;
+    fill(alone.port).await;
     let dev = project.dev().await;
-    fill(&dev).await;
+    fill(dev.port()).await;
     let javascript = JavaScript::start(&program, &dev).await;
     let workerd = workerd_of(dev.pid());
     let direct = direct_port(workerd).await;
@@ -29,20 +31,33 @@ pub async fn measure() -> Section {
     for (path, baseline) in [("/todos", &javascript.todos), ("/", &javascript.page)] {
         let ours = |port| Target::get(port, &format!("{path}?userId={USER}"));
         let mut javascript = Subject::new(baseline.clone(), javascript.pid());
+        let mut release = Subject::new(ours(alone.port), alone.pid());
         let mut straight = Subject::new(ours(direct), workerd);
         let mut through = Subject::new(ours(dev.port()), dev.pid());
         for n in 0..=ROUNDS {
             if n > 0 {
                 say(&format!("GET {path}, round {n} of {ROUNDS}"));
             }
-            for subject in [&mut javascript, &mut straight, &mut through] {
+            for subject in [&mut javascript, &mut release, &mut straight, &mut through] {
                 subject.round(n > 0).await;
             }
         }
         section
-            .row(&format!("GET {path}, straight to workerd"), straight.rate())
+            .row(
+                &format!("GET {path}, release, workerd alone"),
+                release.rate(),
+            )
             .against("JavaScript worker", javascript.rate())
             .at_least(0.9);
+        section
+            .row("  workerd's processor time for each", release.cost())
+            .against("JavaScript worker", javascript.cost());
+        section
+            .row(
+                &format!("GET {path}, dev, straight to workerd"),
+                straight.rate(),
+            )
+            .against("JavaScript worker", javascript.rate());
         section
             .row("  workerd's processor time for each", straight.cost())
             .against("JavaScript worker", javascript.cost());
@@ -53,8 +68,9 @@ pub async fn measure() -> Section {
             .row("  tiny's processor time for each", through.cost())
             .against("JavaScript worker", javascript.cost());
         section.note(format!(
-            "GET {path}: JavaScript {}, straight {}, through tiny {}",
+            "GET {path}: JavaScript {}, release {}, dev straight {}, through tiny {}",
             javascript.rates.spread(Figure::PerSecond),
+            release.rates.spread(Figure::PerSecond),
             straight.rates.spread(Figure::PerSecond),
             through.rates.spread(Figure::PerSecond)
         ));
@@ -108,11 +124,11 @@ impl Subject {
 }
 
 /// Gives the user some todos.
-pub async fn fill(dev: &Dev) {
+pub async fn fill(port: u16) {
     for n in 0..TODOS {
         let form = format!("action=add&text=Todo+number+{n}+%26+what+it+is+about");
         let kind = "application/x-www-form-urlencoded";
-        let added = Target::post(dev.port(), &format!("/todos?userId={USER}"), kind, &form);
+        let added = Target::post(port, &format!("/todos?userId={USER}"), kind, &form);
         let answer = added.ask().await.unwrap();
         assert_eq!(
             answer.status,
