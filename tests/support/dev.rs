@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
-use super::{Socket, Tiny, signal};
+use super::{Socket, Tiny, client, signal};
 
 /// How long the first build may take, with all that has to be fetched for it.
 pub(super) const FIRST: Duration = Duration::from_mins(15);
@@ -61,10 +61,7 @@ impl Dev {
             past: Vec::new(),
             unread: VecDeque::new(),
             port,
-            client: reqwest::Client::builder()
-                .redirect(reqwest::redirect::Policy::none())
-                .build()
-                .unwrap(),
+            client: client(),
         }
     }
 

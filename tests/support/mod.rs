@@ -11,6 +11,7 @@
 )]
 
 mod browser;
+mod client;
 mod dev;
 mod port;
 mod processes;
@@ -19,6 +20,7 @@ mod socket;
 mod terminal;
 
 pub use browser::{Browser, Tab};
+pub use client::client;
 pub use dev::Dev;
 pub use port::free_port;
 pub use processes::{children, eventually, is_alive, processes, signal};

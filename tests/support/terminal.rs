@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Child;
 
 use super::dev::{FIRST, PATIENCE};
-use super::{Tiny, free_port};
+use super::{Tiny, client, free_port};
 
 /// A running `tiny dev` in a terminal of its own.
 pub struct Terminal {
@@ -56,7 +56,7 @@ impl Terminal {
             screen,
             read: 0,
             port,
-            client: reqwest::Client::new(),
+            client: client(),
         };
         terminal.waits_for("ready in", FIRST).await;
         // The keys are explained when they are listened to.

@@ -140,6 +140,9 @@ async fn get(port: u16, path: &str) -> Answer {
 }
 
 fn client() -> reqwest::Client {
+    // Built together with the API client, reqwest has TLS and wants to know whose; a second call
+    // changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .timeout(PATIENCE)
         .build()

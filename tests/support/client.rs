@@ -1,0 +1,10 @@
+/// Speaks HTTP and shows redirects as they are.
+pub fn client() -> reqwest::Client {
+    // Built together with the API client, reqwest has TLS and wants to know whose; a second call
+    // changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap()
+}
