@@ -124,13 +124,7 @@ impl Task for Line {
             bar.finish_and_clear();
         }
         let elapsed = self.started.elapsed();
-        let line = format!(
-            "  {} {}  {}  {:.1} s",
-            "✔".green(),
-            self.label,
-            text,
-            elapsed.as_secs_f64()
-        );
+        let line = format!("  {} {text}  {:.1} s", "✔".green(), elapsed.as_secs_f64());
         if elapsed >= WORTH_A_LINE {
             self.printer.say(&line);
         } else {
