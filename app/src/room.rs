@@ -3,7 +3,7 @@
 //! An edit is planned first, so that it can be written to disk before anything here changes, and
 //! then committed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
@@ -121,18 +121,13 @@ impl Room {
             (Message::Store(store), Some(Member::Plain(bases))) => {
                 let Edit { changes, behind } = bases.edit(&store, &self.todos, &self.history, now);
                 let effects = self.checked(changes, size)?;
-                let becomes = |id: &str| {
-                    let effect = effects.iter().find(|effect| &*effect.id == id);
-                    effect.map_or_else(|| self.todos.get(id), |effect| effect.after.as_ref())
+                let by_id: HashMap<&str, &Effect> =
+                    effects.iter().map(|effect| (&*effect.id, effect)).collect();
+                let becomes = |id: &str| match by_id.get(id) {
+                    Some(effect) => effect.after.as_ref(),
+                    None => self.todos.get(id),
                 };
-                let added = effects
-                    .iter()
-                    .filter(|effect| effect.before.is_none())
-                    .count();
-                let removed = effects
-                    .iter()
-                    .filter(|effect| effect.after.is_none())
-                    .count();
+                let (added, removed) = added_and_removed(&effects);
                 let same = store.len() + removed == self.todos.len() + added
                     && (behind || store.iter().all(|(id, todo)| becomes(id) == Some(todo)));
                 let sender = Sender::Store {
@@ -170,14 +165,7 @@ impl Room {
     /// The effects of `changes`, if there is room for them.
     fn checked(&self, changes: Changes, size: u64) -> Result<Vec<Effect>, Rejection> {
         let effects = self.todos.effects(changes);
-        let added = effects
-            .iter()
-            .filter(|effect| effect.before.is_none())
-            .count();
-        let removed = effects
-            .iter()
-            .filter(|effect| effect.after.is_none())
-            .count();
+        let (added, removed) = added_and_removed(&effects);
         if added > 0 && self.todos.len() + added - removed > limit::TODOS {
             return Err(Rejection::new(close::POLICY, "more than 100000 todos"));
         }
@@ -275,6 +263,20 @@ fn push_row(json: &mut String, id: &str, todo: Option<&Todo>) {
 fn close_with_size(mut json: String, size: u64) -> String {
     let _ = write!(json, r#","size":{size}}}"#);
     json
+}
+
+/// How many todos come, and how many go.
+fn added_and_removed(effects: &[Effect]) -> (usize, usize) {
+    let without = |side: fn(&Effect) -> &Option<Todo>| {
+        effects
+            .iter()
+            .filter(|effect| side(effect).is_none())
+            .count()
+    };
+    (
+        without(|effect| &effect.before),
+        without(|effect| &effect.after),
+    )
 }
 
 #[cfg(test)]
