@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use camino::{Utf8Path, Utf8PathBuf};
-use tiny_builder::{Bundle, ModuleKind};
+use tiny_builder::Bundle;
 use tiny_manifest::Worker;
 use tiny_provision::Provisioner;
-use tiny_runtime::{AssetHost, DurableClass, Module, Programs, Runtime, Stack};
+use tiny_runtime::{AssetHost, DurableClass, Module, ModuleKind, Programs, Runtime, Stack};
 
 /// Runs of each; the fastest counts, because the machine can only add to the time.
 const RUNS: u32 = 5;
@@ -23,21 +23,10 @@ pub(crate) async fn measure(
     let workerd = provisioner.workerd(near).await.map_err(boxed)?;
     let scratch = tempfile::tempdir().map_err(|error| boxed(Io(error)))?;
     let folder = Utf8Path::from_path(scratch.path()).unwrap_or(near);
-    let modules = bundle
-        .modules
-        .iter()
-        .map(|module| Module {
-            name: module.name.clone(),
-            kind: match module.kind {
-                ModuleKind::Esm => tiny_runtime::ModuleKind::Esm,
-                ModuleKind::Wasm => tiny_runtime::ModuleKind::Wasm,
-            },
-            body: module.body.clone(),
-        })
-        .collect();
+    let modules = tiny_dev::modules(bundle);
     let empty = vec![Module {
         name: bundle.main.clone(),
-        kind: tiny_runtime::ModuleKind::Esm,
+        kind: ModuleKind::Esm,
         body: Bytes::from_static(b"export default { fetch() { return new Response() } }"),
     }];
     let (sender, _events) = tokio::sync::mpsc::unbounded_channel();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use tiny_builder::{Build, ModuleKind};
+use tiny_builder::{Build, BuildRequest, Bundle, ModuleKind, Profile};
 use tiny_manifest::Binding;
 use tiny_runtime as runtime;
 
@@ -16,6 +16,37 @@ use crate::project::Project;
 pub(crate) struct Mismatch {
     pub(crate) message: String,
     pub(crate) help: String,
+}
+
+/// What the builder is asked for to have a worker of a manifest.
+pub fn build_request(worker: &tiny_manifest::Worker, profile: Profile) -> BuildRequest {
+    BuildRequest {
+        crate_dir: worker.crate_dir.clone(),
+        profile,
+        features: worker.features.clone(),
+        durable_objects: worker
+            .durable_objects
+            .iter()
+            .filter(|object| object.worker.is_none())
+            .map(|object| object.class.clone())
+            .collect(),
+    }
+}
+
+/// The modules of a bundle as the runtime takes them.
+pub fn modules(bundle: &Bundle) -> Vec<runtime::Module> {
+    bundle
+        .modules
+        .iter()
+        .map(|module| runtime::Module {
+            name: module.name.clone(),
+            kind: match module.kind {
+                ModuleKind::Esm => runtime::ModuleKind::Esm,
+                ModuleKind::Wasm => runtime::ModuleKind::Wasm,
+            },
+            body: module.body.clone(),
+        })
+        .collect()
 }
 
 /// The stack that runs.
@@ -110,19 +141,7 @@ fn one(
     Ok(runtime::Worker {
         name: worker.id.clone(),
         main: build.bundle.main.clone(),
-        modules: build
-            .bundle
-            .modules
-            .iter()
-            .map(|module| runtime::Module {
-                name: module.name.clone(),
-                kind: match module.kind {
-                    ModuleKind::Esm => runtime::ModuleKind::Esm,
-                    ModuleKind::Wasm => runtime::ModuleKind::Wasm,
-                },
-                body: module.body.clone(),
-            })
-            .collect(),
+        modules: modules(&build.bundle),
         compatibility_date: worker.compatibility_date.clone(),
         compatibility_flags: worker.compatibility_flags.clone(),
         bindings: bindings(project, worker)?,

@@ -13,6 +13,7 @@ mod secrets;
 mod session;
 mod watch;
 
+pub use assemble::{build_request, modules};
 pub use error::DevError;
 pub use event::{Command, DevEvent, Reloaded};
 pub use front::RequestLine;

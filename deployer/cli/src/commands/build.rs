@@ -7,7 +7,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use owo_colors::OwoColorize as _;
 use serde_json::json;
-use tiny_builder::{Build, BuildError, BuildRequest, Builder, Bundle, Profile};
+use tiny_builder::{Build, BuildError, Builder, Bundle, Profile};
 
 use super::Context;
 use crate::exit::Failure;
@@ -58,17 +58,7 @@ impl BuildArgs {
             Profile::Dev
         };
         for worker in workers {
-            let request = BuildRequest {
-                crate_dir: worker.crate_dir.clone(),
-                profile,
-                features: worker.features.clone(),
-                durable_objects: worker
-                    .durable_objects
-                    .iter()
-                    .filter(|object| object.worker.is_none())
-                    .map(|object| object.class.clone())
-                    .collect(),
-            };
+            let request = tiny_dev::build_request(worker, profile);
             let started = Instant::now();
             let build = builder
                 .build(&request)

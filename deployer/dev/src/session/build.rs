@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::swap::Cause;
 use super::{Event, Session};
+use crate::assemble::build_request;
 use crate::error::DevError;
 use crate::event::DevEvent;
 
@@ -40,20 +41,7 @@ impl Session<'_> {
             .stack
             .workers
             .iter()
-            .map(|worker| {
-                let request = BuildRequest {
-                    crate_dir: worker.crate_dir.clone(),
-                    profile: Profile::Dev,
-                    features: worker.features.clone(),
-                    durable_objects: worker
-                        .durable_objects
-                        .iter()
-                        .filter(|object| object.worker.is_none())
-                        .map(|object| object.class.clone())
-                        .collect(),
-                };
-                (worker.id.clone(), request)
-            })
+            .map(|worker| (worker.id.clone(), build_request(worker, Profile::Dev)))
             .collect();
         let (builder, events) = (Arc::clone(&self.builder), self.events.clone());
         let task = tokio::task::spawn_local(async move {
