@@ -1,0 +1,34 @@
+//! What the account has.
+
+use std::collections::BTreeMap;
+
+use crate::{Address, Properties};
+
+/// The resources of a stage that were found in the account.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Actual {
+    pub resources: BTreeMap<Address, Live>,
+}
+
+/// One resource as Cloudflare has it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Live {
+    /// Its physical name.
+    pub name: String,
+    pub owner: Owner,
+    /// What Cloudflare calls it, and whatever else a later step needs: `id`, `etag`, ….
+    pub outputs: BTreeMap<String, String>,
+    /// Only what Cloudflare tells. Where a name is missing at the top, what was recorded counts.
+    pub properties: Properties,
+}
+
+/// Whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owner {
+    /// Recorded in the state, or marked with the tags of this stack and stage.
+    Ours,
+    /// Nothing tells.
+    Unmarked,
+    /// Marked as another stack's or stage's.
+    Other { stack: String, stage: String },
+}

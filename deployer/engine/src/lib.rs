@@ -1,0 +1,21 @@
+//! The engine. In comes what is wanted ([`Desired`]), what was recorded ([`State`]) and what is
+//! there ([`Actual`]); out goes a [`plan`] of steps, and, once it is agreed to, the steps are
+//! carried out through Cloudflare's API. The command line calls it.
+//!
+//! Planning is a pure function. What has effects is reading the account (`refresh`), keeping the
+//! state (`state`) and `apply`; each kind of resource has one file in `resources`.
+
+mod actual;
+mod address;
+mod desired;
+mod properties;
+mod state;
+
+pub use actual::{Actual, Live, Owner};
+pub use address::{Address, InvalidAddress, Kind};
+pub use desired::{
+    AssetContent, AssetFile, AssetsSpec, BindingSpec, ClassSpec, Code, ConsumerSpec, D1Spec,
+    Desired, SecretSpec, Spec, SqlMigration, Want, WorkerSpec,
+};
+pub use properties::{Change, Properties, changes};
+pub use state::{Record, State, Status};
