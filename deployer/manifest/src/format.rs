@@ -5,10 +5,12 @@ mod worker;
 
 pub(crate) use binding::{BindingTable, DurableObjectTable};
 pub(crate) use worker::{
-    AssetsTable, ConsumerTable, ObservabilityTable, PlacementTable, SecretTable, WorkerTable,
+    AssetsTable, CodeUpdateTable, ConsumerTable, ObservabilityTable, PlacementTable, SecretTable,
+    WorkerTable,
 };
 
 use crate::reader::{At, Map, table};
+use crate::stack::StateBackend;
 
 table! {
     /// A stack: workers, and the resources they are bound to.
@@ -30,6 +32,8 @@ table! {
         optional d1 "d1": Map<D1Table>,
         /// Queues, by id.
         optional queues "queues": Map<QueueTable>,
+        /// Where it is recorded what was deployed.
+        optional state "state": StateTable,
         /// How `tiny dev` serves the stack.
         optional dev "dev": DevTable,
         /// What is different in a stage, by the name of the stage.
@@ -56,6 +60,8 @@ table! {
         optional d1 "d1": Map<D1Table>,
         /// Queues, by id.
         optional queues "queues": Map<QueueTable>,
+        /// Where it is recorded what was deployed.
+        optional state "state": StateTable,
         /// How `tiny dev` serves the stack.
         optional dev "dev": DevTable,
     }
@@ -82,6 +88,14 @@ table! {
 table! {
     /// A queue.
     QueueTable {}
+}
+
+table! {
+    /// Where it is recorded what was deployed.
+    StateTable {
+        /// On this machine, or in the account for everybody who deploys.
+        optional backend "backend": StateBackend,
+    }
 }
 
 table! {

@@ -26,10 +26,11 @@ pub use binding::{Binding, DurableObject, Transfer};
 pub use error::Errors;
 pub use names::{InvalidStage, StageName, physical_name};
 pub use schema::schema;
-pub use stack::{D1, Dev, Kv, Queue, R2, Stack};
+pub use stack::{D1, Dev, Kv, Queue, R2, Stack, StateBackend};
 pub use worker::{
-    Assets, Consumer, HtmlHandling, Limits, NotFoundHandling, Observability, ObservedLogs,
-    ObservedTraces, Placement, PlacementMode, Route, RunWorkerFirst, Secret, Worker,
+    Assets, ClassManagement, CodeUpdate, CodeUpdateMode, Consumer, HtmlHandling, Limits,
+    NotFoundHandling, Observability, ObservedLogs, ObservedTraces, Placement, PlacementMode, Route,
+    RunWorkerFirst, Secret, Worker,
 };
 
 /// The name of the file that describes a stack.

@@ -110,6 +110,10 @@ pub(crate) fn resolve(tree: Table, options: &LoadOptions, report: &mut Report) -
                 id: (*id).to_owned(),
             })
             .collect(),
+        state: manifest
+            .state
+            .and_then(|table| table.backend)
+            .unwrap_or_default(),
         dev: manifest
             .dev
             .map(|table| dev(&table, report))

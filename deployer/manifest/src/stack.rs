@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use camino::Utf8PathBuf;
 
+use crate::reader::choices;
 use crate::{StageName, Worker};
 
 /// Everything one manifest describes, for one stage.
@@ -23,7 +24,19 @@ pub struct Stack {
     pub r2: Vec<R2>,
     pub d1: Vec<D1>,
     pub queues: Vec<Queue>,
+    pub state: StateBackend,
     pub dev: Dev,
+}
+
+choices! {
+    /// Where it is recorded what was deployed.
+    pub enum StateBackend {
+        /// In `.tiny/state` beside the manifest.
+        #[default]
+        Local = "local",
+        /// In a D1 database of the account, for everybody who deploys.
+        Cloudflare = "cloudflare",
+    }
 }
 
 /// A Workers KV namespace.

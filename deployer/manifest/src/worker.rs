@@ -26,6 +26,8 @@ pub struct Worker {
     pub secrets: Vec<Secret>,
     pub assets: Option<Assets>,
     pub durable_objects: Vec<DurableObject>,
+    pub class_management: ClassManagement,
+    pub code_update: CodeUpdate,
     /// By name, in the order of the file.
     pub bindings: Vec<(String, Binding)>,
     pub consumers: Vec<Consumer>,
@@ -45,6 +47,37 @@ pub struct Secret {
     pub name: String,
     /// Made up at random on the first deploy.
     pub generate: bool,
+}
+
+choices! {
+    /// How Cloudflare learns of Durable Object classes.
+    pub enum ClassManagement {
+        /// Every upload says which classes there are; nothing has to be remembered.
+        #[default]
+        Exports = "exports",
+        /// In steps with a tag, for a worker that is deployed with wrangler's migrations as well.
+        Tags = "tags",
+    }
+}
+
+choices! {
+    /// Whether running Durable Objects are restarted for new code.
+    pub enum CodeUpdateMode {
+        /// They are, at once.
+        #[default]
+        Immediate = "immediate",
+        /// They get it when they are idle.
+        Deferred = "deferred",
+    }
+}
+
+/// When Durable Objects that run get new code.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CodeUpdate {
+    #[default]
+    Immediate,
+    /// When they are idle, and after `max_delay` seconds in any case.
+    Deferred { max_delay: u32 },
 }
 
 /// Static assets that Cloudflare serves beside the worker.

@@ -8,8 +8,9 @@ use camino::Utf8Path;
 use serde_json::json;
 use support::Project;
 use tiny_manifest::{
-    Binding, Consumer, D1, Dev, HtmlHandling, Kv, Limits, LoadOptions, NotFoundHandling, Placement,
-    Queue, R2, Route, RunWorkerFirst, Secret, Stack, StageName, Transfer, load,
+    Binding, ClassManagement, CodeUpdate, Consumer, D1, Dev, HtmlHandling, Kv, Limits, LoadOptions,
+    NotFoundHandling, Placement, Queue, R2, Route, RunWorkerFirst, Secret, Stack, StageName,
+    StateBackend, Transfer, load,
 };
 
 fn repository() -> &'static Utf8Path {
@@ -79,6 +80,9 @@ fn what_is_not_written_is_as_on_cloudflare() {
     let worker = &stack.workers[0];
     assert!(worker.url && !worker.logpush && worker.assets.is_none());
     assert_eq!(worker.limits, Limits::default());
+    assert_eq!(worker.code_update, CodeUpdate::Immediate);
+    assert_eq!(worker.class_management, ClassManagement::Exports);
+    assert_eq!(stack.state, StateBackend::Local);
     assert_eq!(stack.dev, Dev::default());
     assert_eq!(
         worker.consumers,
@@ -360,5 +364,33 @@ fn everything_about_a_worker_comes_out() {
     assert_eq!(
         stack.dev.persist,
         Some(stack.root.join(".wrangler/state/v3"))
+    );
+}
+
+#[test]
+fn a_stage_may_keep_its_state_in_the_account() {
+    let project = Project::new().with_worker(
+        r#"
+        code_update = { mode = "deferred", max_delay = 60 }
+        durable_object_migrations = "tags"
+        [stages.prod.state]
+        backend = "cloudflare"
+        [stages.prod.workers.web]
+        code_update = "deferred"
+        "#,
+    );
+
+    let stack = project.load("tiny.toml");
+    assert_eq!(stack.state, StateBackend::Local);
+    assert_eq!(
+        stack.workers[0].code_update,
+        CodeUpdate::Deferred { max_delay: 60 }
+    );
+    assert_eq!(stack.workers[0].class_management, ClassManagement::Tags);
+    let prod = load_at(&project.path("tiny.toml"), "prod");
+    assert_eq!(prod.state, StateBackend::Cloudflare);
+    assert_eq!(
+        prod.workers[0].code_update,
+        CodeUpdate::Deferred { max_delay: 300 }
     );
 }

@@ -5,7 +5,9 @@ use serde_json::Value;
 use super::{BindingTable, DurableObjectTable};
 use crate::reader::Either;
 use crate::reader::{At, Map, table};
-use crate::worker::{HtmlHandling, NotFoundHandling, PlacementMode};
+use crate::worker::{
+    ClassManagement, CodeUpdateMode, HtmlHandling, NotFoundHandling, PlacementMode,
+};
 
 table! {
     /// A worker: a crate, and what Cloudflare runs it with.
@@ -30,6 +32,10 @@ table! {
         optional assets "assets": AssetsTable,
         /// Durable Objects by the name of their binding: a class, or a table that says more.
         optional durable_objects "durable_objects": Map<Either<At<String>, DurableObjectTable>>,
+        /// How Cloudflare learns of its Durable Object classes.
+        optional durable_object_migrations "durable_object_migrations": ClassManagement,
+        /// When Durable Objects that run get new code: a mode, or a table that says how long they may wait.
+        optional code_update "code_update": Either<CodeUpdateMode, CodeUpdateTable>,
         /// Everything else that it reaches, by name.
         optional bindings "bindings": Map<At<BindingTable>>,
         /// Queues whose messages it takes, by id.
@@ -58,6 +64,16 @@ table! {
         required name "name": At<String>,
         /// Make one up at random on the first deploy.
         optional generate "generate": bool,
+    }
+}
+
+table! {
+    /// When Durable Objects that run get new code.
+    CodeUpdateTable {
+        /// At once, or when they are idle.
+        required mode "mode": CodeUpdateMode,
+        /// Seconds until those that are not idle get it all the same, 0 to 300; 300 if not given.
+        optional max_delay "max_delay": At<u32>,
     }
 }
 

@@ -1,11 +1,13 @@
 //! How a worker is run and watched: placement, limits, observability.
 
 use super::check_range;
-use crate::format::{ObservabilityTable, PlacementTable};
+use crate::format::{CodeUpdateTable, ObservabilityTable, PlacementTable};
 use crate::reader::At;
 use crate::reader::Either;
 use crate::report::Report;
-use crate::worker::{Observability, ObservedLogs, ObservedTraces, Placement};
+use crate::worker::{
+    CodeUpdate, CodeUpdateMode, Observability, ObservedLogs, ObservedTraces, Placement,
+};
 
 pub(super) fn placement(table: &At<PlacementTable>, report: &mut Report) -> Option<Placement> {
     let PlacementTable {
@@ -79,4 +81,36 @@ pub(super) fn cpu_ms(limit: Option<&At<u32>>, report: &mut Report) -> Option<u32
     let limit = limit?;
     check_range(limit, 1..=300_000, report);
     Some(limit.value)
+}
+
+/// Longest that Cloudflare lets a Durable Object keep old code, in seconds.
+const LONGEST_DELAY: u32 = 300;
+
+pub(super) fn code_update(
+    written: &Either<CodeUpdateMode, CodeUpdateTable>,
+    report: &mut Report,
+) -> CodeUpdate {
+    let (mode, max_delay) = match written {
+        Either::Short(mode) => (*mode, None),
+        Either::Long(table) => (table.mode.unwrap_or_default(), table.max_delay.as_ref()),
+    };
+    if let Some(delay) = max_delay {
+        check_range(delay, 0..=LONGEST_DELAY, report);
+    }
+    match (mode, max_delay) {
+        (CodeUpdateMode::Deferred, delay) => CodeUpdate::Deferred {
+            max_delay: delay.map_or(LONGEST_DELAY, |delay| delay.value),
+        },
+        (CodeUpdateMode::Immediate, None) => CodeUpdate::Immediate,
+        (CodeUpdateMode::Immediate, Some(delay)) => {
+            let help = "take it out, or write `mode = \"deferred\"`".to_owned();
+            report.problem(
+                delay.span,
+                "an immediate update has no delay",
+                "waits for nothing",
+                help,
+            );
+            CodeUpdate::Immediate
+        }
+    }
 }

@@ -58,6 +58,12 @@ pub(super) fn resolve(id: &str, table: &WorkerTable, ids: &Ids, report: &mut Rep
         durable_objects: entries(table.durable_objects.as_ref())
             .map(|(name, written)| durable_objects::resolve(id, name, written, ids, report))
             .collect(),
+        class_management: table.durable_object_migrations.unwrap_or_default(),
+        code_update: table
+            .code_update
+            .as_ref()
+            .map(|written| placement::code_update(written, report))
+            .unwrap_or_default(),
         bindings: entries(table.bindings.as_ref())
             .filter_map(|(name, table)| {
                 let binding = bindings::resolve(name, table, ids, report)?;
