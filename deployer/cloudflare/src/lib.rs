@@ -14,6 +14,7 @@ mod help;
 mod products;
 mod secret;
 mod settings;
+mod tailing;
 mod transport;
 
 pub use account::{Account, Cloudflare};
@@ -21,5 +22,6 @@ pub use error::{ClassProblem, CloudflareError, Problem, ProblemMeta, Refusal};
 pub use products::*;
 pub use secret::Secret;
 pub use settings::Settings;
+pub use tailing::{Follow, Followed, LogLine, TailEvent, TailException, Trigger, WebSocketPart};
 pub use transport::patience::Patience;
 pub use transport::trace::{Exchange, Outcome, Trace, Waiting};

@@ -51,6 +51,11 @@ impl Transport {
         }
     }
 
+    /// For what is no call of the API.
+    pub(crate) fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
     /// The result of a call.
     pub(crate) async fn result<T: DeserializeOwned>(
         &self,
