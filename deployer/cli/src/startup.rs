@@ -57,6 +57,7 @@ pub(crate) async fn measure(
         run: folder.join("run"),
         d1: Vec::new(),
         inspector: None,
+        reach: tiny_runtime::Reach::default(),
     };
     let classes = worker
         .durable_objects
@@ -65,6 +66,7 @@ pub(crate) async fn measure(
         .map(|object| DurableClass {
             name: object.class.clone(),
             unique_key: object.class.clone(),
+            storage: tiny_runtime::ClassStorage::Sqlite,
         })
         .collect();
     let with = best(&mut runtime, &stack(modules, classes)).await?;

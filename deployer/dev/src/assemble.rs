@@ -80,6 +80,7 @@ pub(crate) fn assemble(
             })
             .collect(),
         inspector: options.inspect,
+        reach: runtime::Reach::default(),
     })
 }
 
@@ -150,6 +151,7 @@ fn one(
             .map(|class| runtime::DurableClass {
                 name: class.clone(),
                 unique_key: format!("{}-{class}", worker.id),
+                storage: runtime::ClassStorage::Sqlite,
             })
             .collect(),
         consumers: worker
@@ -157,6 +159,7 @@ fn one(
             .iter()
             .map(|consumer| runtime::QueueConsumer {
                 queue: consumer.queue.clone(),
+                known_as: None,
                 batch_size: consumer.batch_size,
                 batch_timeout_secs: consumer.batch_timeout,
                 max_retries: consumer.max_retries,

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use bytes::Bytes;
 use camino::Utf8PathBuf;
@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use serde::Deserialize;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -31,6 +32,17 @@ pub trait AssetHost: Send + Sync {
     fn fetch(
         &self,
         worker: &str,
+        request: Request<Bytes>,
+    ) -> Pin<Box<dyn Future<Output = Response<Bytes>> + Send>>;
+}
+
+/// D1 databases that this process keeps.
+pub trait D1Host: Send + Sync {
+    /// Answers what a D1 binding asks: `POST /query?resultsFormat=ROWS_AND_COLUMNS` or
+    /// `POST /execute?resultsFormat=NONE`, with `{sql, params}` or an array of such as JSON.
+    fn fetch(
+        &self,
+        database: &str,
         request: Request<Bytes>,
     ) -> Pin<Box<dyn Future<Output = Response<Bytes>> + Send>>;
 }
@@ -53,6 +65,7 @@ pub(crate) struct Host {
 struct Shared {
     token: Token,
     assets: Arc<dyn AssetHost>,
+    d1: OnceLock<Arc<dyn D1Host>>,
     events: mpsc::UnboundedSender<RuntimeEvent>,
     /// The local data of the stack that runs.
     state: RwLock<Option<Utf8PathBuf>>,
@@ -83,6 +96,7 @@ impl Host {
         let shared = Arc::new(Shared {
             token: at.token.clone(),
             assets,
+            d1: OnceLock::new(),
             events,
             state: RwLock::default(),
         });
@@ -92,6 +106,11 @@ impl Host {
             shared,
             serving,
         })
+    }
+
+    /// Who answers for D1 databases; the first that is named stays.
+    pub(crate) fn set_d1(&self, d1: Arc<dyn D1Host>) {
+        let _ = self.shared.d1.set(d1);
     }
 
     /// Whose local data is written from now on.
@@ -146,6 +165,14 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Bytes> 
                 .fetch(&worker, Request::from_parts(parts, body))
                 .await
         }
+        "d1" => match shared.d1.get() {
+            Some(d1) => {
+                let database = header(&parts.headers, "x-tiny-database").to_owned();
+                d1.fetch(&database, Request::from_parts(parts, body)).await
+            }
+            None => text(StatusCode::NOT_FOUND, "nobody keeps D1 databases here"),
+        },
+        "trace" => shared.traces(&body),
         "analytics" => {
             let dataset = header(&parts.headers, "x-tiny-dataset");
             written(shared.data_point(dataset, &body))
@@ -172,7 +199,30 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Bytes> 
     }
 }
 
+/// What the tail worker hands on.
+#[derive(Deserialize)]
+struct Traces {
+    worker: String,
+    items: Vec<serde_json::Value>,
+}
+
 impl Shared {
+    fn traces(&self, body: &[u8]) -> Response<Bytes> {
+        match serde_json::from_slice(body) {
+            Ok(Traces { worker, items }) => {
+                for item in items {
+                    // Nobody listens any more when the session ends.
+                    let _ = self.events.send(RuntimeEvent::Trace {
+                        worker: worker.clone(),
+                        item,
+                    });
+                }
+                text(StatusCode::NO_CONTENT, "")
+            }
+            Err(error) => text(StatusCode::BAD_REQUEST, error.to_string()),
+        }
+    }
+
     fn log(&self, level: LogLevel, message: &str) {
         // Nobody listens any more when the session ends.
         let _ = self.events.send(RuntimeEvent::Log {

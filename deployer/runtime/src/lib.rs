@@ -22,9 +22,10 @@ pub use config::CF_HEADER;
 pub use control::Controller;
 pub use error::RuntimeError;
 pub use guard::spawn_guarded;
-pub use host::AssetHost;
+pub use host::{AssetHost, D1Host};
 pub use process::{LogLevel, RuntimeEvent};
 pub use runtime::{Prepared, Programs, Runtime};
 pub use stack::{
-    Binding, D1Database, DurableClass, Hyperdrive, Module, ModuleKind, QueueConsumer, Stack, Worker,
+    Binding, ClassStorage, D1Database, DurableClass, Hyperdrive, Module, ModuleKind, QueueConsumer,
+    Reach, Stack, Worker,
 };

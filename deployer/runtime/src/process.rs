@@ -33,6 +33,13 @@ const CONTROL_FD: i32 = 3;
 pub enum RuntimeEvent {
     /// A worker, or workerd on its behalf, said something.
     Log { level: LogLevel, message: String },
+    /// An invocation that was watched ended.
+    Trace {
+        /// The name of the worker in the stack.
+        worker: String,
+        /// As `wrangler tail` prints it, but for `scriptName`, which workerd does not know.
+        item: serde_json::Value,
+    },
     /// workerd ended without being told to.
     Exited {
         /// Which one: compare with [`crate::Runtime::generation`].

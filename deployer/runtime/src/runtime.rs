@@ -14,7 +14,7 @@ use crate::blobs::{self, Blobs};
 use crate::config::{self, Config, Surroundings};
 use crate::control::Controller;
 use crate::error::RuntimeError;
-use crate::host::{AssetHost, Host};
+use crate::host::{AssetHost, D1Host, Host};
 use crate::migrations::Migrations;
 use crate::process::{Launch, Process, RuntimeEvent, Socket};
 use crate::stack::Stack;
@@ -85,6 +85,11 @@ impl Runtime {
             generation: 0,
             running: None,
         })
+    }
+
+    /// Names who answers for [`crate::Binding::D1AtHost`], once.
+    pub fn set_d1(&self, d1: Arc<dyn D1Host>) {
+        self.host.set_d1(d1);
     }
 
     /// Reaches into whatever runs.

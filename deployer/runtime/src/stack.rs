@@ -18,6 +18,18 @@ pub struct Stack {
     pub d1: Vec<D1Database>,
     /// Where DevTools can attach.
     pub inspector: Option<SocketAddr>,
+    /// What this side can do with the stack besides running it.
+    pub reach: Reach,
+}
+
+/// What a host wants of a stack that runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reach {
+    /// [`crate::Controller`] reads and writes the values of every KV namespace and R2 bucket.
+    pub values: bool,
+    /// Invocations of the workers that [`crate::Controller::watch`] names are told as
+    /// [`crate::RuntimeEvent::Trace`].
+    pub traces: bool,
 }
 
 /// One worker.
@@ -55,20 +67,39 @@ pub enum ModuleKind {
     Esm,
     /// A WebAssembly module.
     Wasm,
+    /// Its default export is the text.
+    Text,
+    /// Its default export is the bytes.
+    Data,
+    /// Its default export is the value.
+    Json,
 }
 
-/// A Durable Object class with SQLite storage.
+/// A Durable Object class.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DurableClass {
     pub name: String,
     /// What ids and the folder of the data are derived from: a change loses the data from sight.
     pub unique_key: String,
+    pub storage: ClassStorage,
+}
+
+/// What the objects of a class keep their data in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ClassStorage {
+    #[default]
+    Sqlite,
+    /// The older kind: keys and values, without SQL.
+    KeyValue,
 }
 
 /// A queue that a worker takes messages from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueConsumer {
+    /// As bindings name it.
     pub queue: String,
+    /// What the worker is told the queue is called, where that is something else.
+    pub known_as: Option<String>,
     pub batch_size: u32,
     pub batch_timeout_secs: u32,
     pub max_retries: u32,
@@ -130,6 +161,10 @@ pub enum Binding {
     D1 {
         id: String,
     },
+    /// A D1 database that the [`crate::D1Host`] keeps.
+    D1AtHost {
+        id: String,
+    },
     Queue {
         queue: String,
         /// Seconds.
@@ -162,6 +197,11 @@ pub enum Binding {
     RemoteOnly {
         product: String,
     },
+    /// Leads to what is not there: every use fails with this message. What a service or a Durable
+    /// Object binding names outside of the stack becomes this by itself.
+    Missing {
+        message: String,
+    },
 }
 
 impl std::fmt::Debug for Binding {
@@ -175,6 +215,7 @@ impl std::fmt::Debug for Binding {
             Self::Kv { .. } => "Kv",
             Self::R2 { .. } => "R2",
             Self::D1 { .. } => "D1",
+            Self::D1AtHost { .. } => "D1AtHost",
             Self::Queue { .. } => "Queue",
             Self::RateLimit { .. } => "RateLimit",
             Self::Service { .. } => "Service",
@@ -184,6 +225,7 @@ impl std::fmt::Debug for Binding {
             Self::SendEmail { .. } => "SendEmail",
             Self::Hyperdrive(_) => "Hyperdrive",
             Self::RemoteOnly { .. } => "RemoteOnly",
+            Self::Missing { .. } => "Missing",
         })
     }
 }
@@ -192,6 +234,7 @@ impl Stack {
     /// Whether it needs miniflare's simulator scripts, which are fetched only for those who do.
     pub fn needs_simulators(&self) -> bool {
         self.uses_cache()
+            || self.reach.values
             || self.bindings().any(|binding| {
                 matches!(
                     binding,
@@ -203,6 +246,10 @@ impl Stack {
 
     pub(crate) fn uses_cache(&self) -> bool {
         self.workers.iter().any(Worker::uses_cache)
+    }
+
+    pub(crate) fn worker(&self, name: &str) -> Option<&Worker> {
+        self.workers.iter().find(|worker| worker.name == name)
     }
 
     pub(crate) fn bindings(&self) -> impl Iterator<Item = &Binding> {

@@ -14,6 +14,7 @@ use tiny_runtime::{Binding, D1Database, QueueConsumer, Stack};
 fn consumer(queue: &str) -> QueueConsumer {
     QueueConsumer {
         queue: queue.to_owned(),
+        known_as: None,
         batch_size: 10,
         batch_timeout_secs: 0,
         max_retries: 2,

@@ -198,6 +198,8 @@ impl Session<'_> {
                 });
                 Ok(())
             }
+            // Not asked for.
+            RuntimeEvent::Trace { .. } => Ok(()),
             RuntimeEvent::Exited {
                 generation,
                 status,

@@ -33,6 +33,19 @@ impl Writer<'_> {
                 class,
                 worker: other,
             } => {
+                let owner = match other {
+                    Some(other) => self.stack.worker(other),
+                    None => Some(worker),
+                };
+                let exported =
+                    owner.is_some_and(|owner| owner.classes.iter().any(|one| one.name == *class));
+                if !exported {
+                    let owner = other.as_ref().unwrap_or(&worker.name);
+                    let message = format!(
+                        "there is no Durable Object class `{class}` in worker `{owner}` right now"
+                    );
+                    return Ok(self.missing("DurableObjectNamespace", &message));
+                }
                 let mut namespace = fields! { "className": text(class) };
                 if let Some(other) = other {
                     namespace = namespace.with("serviceName", text(user(other)));
@@ -48,6 +61,7 @@ impl Writer<'_> {
                 ("r2Bucket", named(Product::R2, bucket))
             }
             Binding::D1 { id } => self.d1(id)?,
+            Binding::D1AtHost { id } => self.d1_at_host(id),
             Binding::Queue {
                 queue: name,
                 delivery_delay,
@@ -59,6 +73,10 @@ impl Writer<'_> {
                     service::json("period", &json!(period)),
                 ],
             ),
+            Binding::Service { worker, .. } if self.stack.worker(worker).is_none() => {
+                let message = format!("there is no worker `{worker}` right now");
+                self.missing("Fetcher", &message)
+            }
             Binding::Service {
                 worker,
                 entrypoint,
@@ -98,7 +116,37 @@ impl Writer<'_> {
                 Wrapper::RemoteOnly,
                 vec![service::json("product", &json!(product))],
             ),
+            Binding::Missing { message } => self.missing("Fetcher", message),
         })
+    }
+
+    /// `kind`: the name that the binding's class has.
+    fn missing(&mut self, kind: &str, message: &str) -> Bound {
+        self.wrapped(
+            Wrapper::Missing,
+            vec![
+                service::json("kind", &json!(kind)),
+                service::json("message", &json!(message)),
+            ],
+        )
+    }
+
+    /// A database that this process keeps.
+    fn d1_at_host(&mut self, id: &str) -> Bound {
+        let name = format!("d1:host:{id}");
+        if self.databases.insert(id.to_owned()) {
+            let headers = [("x-tiny-call", "d1"), ("x-tiny-database", id)];
+            let host = self.to_host(&name, &headers);
+            self.services.push(host);
+        }
+        let inner = service::bound("fetcher", &name);
+        (
+            "wrapped",
+            fields! {
+                "moduleName": text("cloudflare-internal:d1-api"),
+                "innerBindings": Value::List(vec![inner]),
+            },
+        )
     }
 
     pub(super) fn d1(&mut self, id: &str) -> Result<Bound, RuntimeError> {

@@ -14,6 +14,7 @@ pub(super) enum Wrapper {
     Analytics,
     SendEmail,
     RemoteOnly,
+    Missing,
 }
 
 impl Wrapper {
@@ -23,6 +24,7 @@ impl Wrapper {
             Self::Analytics => "tiny-internal:analytics",
             Self::SendEmail => "tiny-internal:send-email",
             Self::RemoteOnly => "tiny-internal:remote-only",
+            Self::Missing => "tiny-internal:missing",
         }
     }
 
@@ -32,6 +34,7 @@ impl Wrapper {
             Self::Analytics => include_str!("../scripts/analytics.js"),
             Self::SendEmail => include_str!("../scripts/send_email.js"),
             Self::RemoteOnly => include_str!("../scripts/remote_only.js"),
+            Self::Missing => include_str!("../scripts/missing.js"),
         }
     }
 }

@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::blobs::Blobs;
 use crate::error::RuntimeError;
 use crate::host::HostAddress;
-use crate::stack::{Binding, Module, ModuleKind, Stack, Worker};
+use crate::stack::{Binding, ClassStorage, Module, ModuleKind, Stack, Worker};
 use capnp::{Value, fields, text};
 use extensions::Extensions;
 use service::Script;
@@ -30,6 +30,8 @@ pub(crate) const CONTROL: &str = "control";
 const INTERNET: &str = "internet";
 /// The service in which this process answers.
 const HOST: &str = "tiny:host";
+/// The service that hears of every invocation.
+const TRACE: &str = "tiny:trace";
 /// The folder of all workers' Durable Objects.
 const OBJECTS: &str = "do:storage";
 
@@ -77,9 +79,10 @@ pub(crate) fn write(
         extensions: Extensions::default(),
         environment: Vec::new(),
         products: BTreeSet::new(),
+        databases: BTreeSet::new(),
         folders: Vec::new(),
     };
-    writer.plumbing();
+    writer.plumbing()?;
     for worker in &stack.workers {
         writer.worker(worker)?;
     }
@@ -97,12 +100,14 @@ struct Writer<'a> {
     environment: Vec<(String, String)>,
     /// The products whose simulators are there already.
     products: BTreeSet<Product>,
+    /// The databases of this process that are there already.
+    databases: BTreeSet<String>,
     folders: Vec<Utf8PathBuf>,
 }
 
 impl Writer<'_> {
     /// What every configuration has.
-    fn plumbing(&mut self) {
+    fn plumbing(&mut self) -> Result<(), RuntimeError> {
         self.services.push(fields! {
             "name": text(INTERNET),
             "network": fields! {
@@ -120,6 +125,22 @@ impl Writer<'_> {
         {
             self.disk(OBJECTS, "do");
         }
+        if self.stack.reach.values {
+            self.product(Product::Kv)?;
+            self.product(Product::R2)?;
+        }
+        if self.stack.reach.traces {
+            let script = Script {
+                name: "trace.js",
+                text: include_str!("../scripts/trace.js"),
+                date: self.around.newest_date,
+                flags: &[],
+            };
+            let worker = script.worker(self.blobs, vec![service::bound("HOST", HOST)])?;
+            self.services
+                .push(fields! { "name": text(TRACE), "worker": worker });
+        }
+        Ok(())
     }
 
     /// A service that this process answers, with headers that say what for.
@@ -185,7 +206,7 @@ impl Writer<'_> {
             let classes = worker
                 .classes
                 .iter()
-                .map(|class| service::namespace(&class.name, &class.unique_key))
+                .map(|class| service::namespace(&class.name, &class.unique_key, class.storage))
                 .collect();
             it = it
                 .with("durableObjectNamespaces", Value::List(classes))
@@ -194,12 +215,19 @@ impl Writer<'_> {
                     fields! { "localDisk": text(OBJECTS) },
                 );
         }
-        if !worker.tails.is_empty() {
-            let tails = worker
-                .tails
-                .iter()
-                .map(|tail| fields! { "name": text(user(tail)) })
-                .collect();
+        let mut tails: Vec<_> = worker
+            .tails
+            .iter()
+            .filter(|tail| self.stack.worker(tail).is_some())
+            .map(|tail| fields! { "name": text(user(tail)) })
+            .collect();
+        if self.stack.reach.traces {
+            tails.push(service::with_props(
+                TRACE,
+                &json!({ "worker": worker.name }),
+            ));
+        }
+        if !tails.is_empty() {
             it = it.with("tails", Value::List(tails));
         }
         self.services
@@ -212,6 +240,9 @@ impl Writer<'_> {
         let kind = match module.kind {
             ModuleKind::Esm => "esModule",
             ModuleKind::Wasm => "wasm",
+            ModuleKind::Text => "text",
+            ModuleKind::Data => "data",
+            ModuleKind::Json => "json",
         };
         Ok(Value::Struct(vec![
             ("name", text(&module.name)),
@@ -242,6 +273,7 @@ impl Writer<'_> {
                     consumer.queue.clone(),
                     json!({
                         "worker": worker.name,
+                        "knownAs": consumer.known_as.as_ref().unwrap_or(&consumer.queue),
                         "batchSize": consumer.batch_size,
                         "batchTimeout": consumer.batch_timeout_secs,
                         "maxRetries": consumer.max_retries,
@@ -266,7 +298,11 @@ impl Writer<'_> {
             .worker(self.blobs, bindings)?
             .with(
                 "durableObjectNamespaces",
-                Value::List(vec![service::namespace("Broker", "tiny-queue-broker")]),
+                Value::List(vec![service::namespace(
+                    "Broker",
+                    "tiny-queue-broker",
+                    ClassStorage::Sqlite,
+                )]),
             )
             .with(
                 "durableObjectStorage",
@@ -301,6 +337,17 @@ impl Writer<'_> {
                     ("service", queue),
                 ]));
             }
+        }
+        if self.stack.reach.values {
+            for product in [Product::Kv, Product::R2] {
+                bindings.push(product.objects());
+            }
+        }
+        if self.stack.reach.traces {
+            bindings.push(fields! {
+                "name": text("TRACE"),
+                "service": fields! { "name": text(TRACE), "entrypoint": text("Desk") },
+            });
         }
         for database in &self.stack.d1 {
             if database.migrations.is_some() {

@@ -4,6 +4,7 @@ use serde_json::Value as Json;
 
 use super::capnp::{Value, fields, text, texts};
 use crate::blobs::Blobs;
+use crate::stack::ClassStorage;
 
 /// A worker of one module that is part of this program.
 pub(super) struct Script<'a> {
@@ -28,12 +29,12 @@ impl Script<'_> {
     }
 }
 
-/// A Durable Object class with SQLite storage.
-pub(super) fn namespace(class: &str, unique_key: &str) -> Value {
+/// A Durable Object class.
+pub(super) fn namespace(class: &str, unique_key: &str, storage: ClassStorage) -> Value {
     fields! {
         "className": text(class),
         "uniqueKey": text(unique_key),
-        "enableSql": Value::Flag(true),
+        "enableSql": Value::Flag(storage == ClassStorage::Sqlite),
     }
 }
 

@@ -4,6 +4,7 @@
 use super::capnp::{Value, fields, text, texts};
 use super::{HOST, Writer, service};
 use crate::error::RuntimeError;
+use crate::stack::ClassStorage;
 
 /// The compatibility date that the scripts are written for.
 const DATE: &str = "2023-07-24";
@@ -46,6 +47,17 @@ impl Product {
         }
     }
 
+    /// A binding to the objects that keep the data, named as the product.
+    pub(super) fn objects(self) -> Value {
+        fields! {
+            "name": text(self.name()),
+            "durableObjectNamespace": fields! {
+                "className": text(self.class()),
+                "serviceName": text(self.name()),
+            },
+        }
+    }
+
     /// The service that is bound.
     pub(super) fn entry(self) -> String {
         format!("{}:entry", self.name())
@@ -79,7 +91,11 @@ impl Writer<'_> {
             ]),
             "durableObjectNamespaces": Value::List(vec![
                 // miniflare's own key: the data is shared with wrangler.
-                service::namespace(class, &format!("miniflare-{class}")),
+                service::namespace(
+                    class,
+                    &format!("miniflare-{class}"),
+                    ClassStorage::Sqlite,
+                ),
             ]),
             "durableObjectStorage": fields! { "localDisk": text(&storage) },
         };

@@ -218,7 +218,7 @@ export class Broker extends DurableObject {
     let result;
     try {
       const metrics = this.#metrics();
-      result = await this.env[`worker:${consumer.worker}`].queue(this.#name, messages, {
+      result = await this.env[`worker:${consumer.worker}`].queue(consumer.knownAs, messages, {
         metrics: { ...metrics, oldestMessageTimestamp: new Date(metrics.oldestMessageTimestamp) },
       });
     } catch (error) {
@@ -246,17 +246,17 @@ export class Broker extends DurableObject {
     }
     await this.#bury(consumer, dead);
     const acknowledged = batch.length - failed;
-    console.info(`queue ${this.#name}: ${acknowledged} of ${batch.length} acknowledged (${Date.now() - started} ms)`);
+    console.info(`queue ${consumer.knownAs}: ${acknowledged} of ${batch.length} acknowledged (${Date.now() - started} ms)`);
   }
 
-  async #bury({ deadLetterQueue, maxRetries }, dead) {
+  async #bury({ knownAs, deadLetterQueue, maxRetries }, dead) {
     if (dead.length === 0) return;
     const tries = `${maxRetries + 1} ${maxRetries === 0 ? "try" : "tries"}`;
     if (deadLetterQueue) {
-      console.warn(`queue ${this.#name}: ${dead.length} to ${deadLetterQueue} after ${tries}`);
+      console.warn(`queue ${knownAs}: ${dead.length} to ${deadLetterQueue} after ${tries}`);
       await this.env.BROKER.getByName(deadLetterQueue).bury(deadLetterQueue, dead);
     } else {
-      console.warn(`queue ${this.#name}: ${dead.length} dropped after ${tries}`);
+      console.warn(`queue ${knownAs}: ${dead.length} dropped after ${tries}`);
     }
     for (const { id } of dead) this.#sql.exec("DELETE FROM messages WHERE id = ?", id);
   }

@@ -15,8 +15,8 @@ use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
 use tiny_provision::{Provisioner, Silent};
 use tiny_runtime::{
-    AssetHost, Binding, DurableClass, Module, ModuleKind, Programs, Runtime, RuntimeEvent, Stack,
-    Worker,
+    AssetHost, Binding, ClassStorage, DurableClass, Module, ModuleKind, Programs, Reach, Runtime,
+    RuntimeEvent, Stack, Worker,
 };
 use tokio::sync::mpsc;
 
@@ -43,6 +43,7 @@ pub fn class(name: &str) -> DurableClass {
     DurableClass {
         name: name.to_owned(),
         unique_key: format!("test-{name}"),
+        storage: ClassStorage::Sqlite,
     }
 }
 
@@ -92,6 +93,7 @@ impl Bench {
             run: self.path().join("run"),
             d1: Vec::new(),
             inspector: None,
+            reach: Reach::default(),
         }
     }
 
