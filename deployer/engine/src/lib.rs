@@ -18,4 +18,7 @@ pub use desired::{
     Desired, SecretSpec, Spec, SqlMigration, Want, WorkerSpec,
 };
 pub use properties::{Change, Properties, changes};
-pub use state::{Record, State, Status};
+pub use state::{
+    Guard, Holder, InputHash, Record, Recorded, SCHEMA, SecretHasher, StageSummary, State,
+    StateError, StateStore, Status, Version,
+};

@@ -11,6 +11,7 @@ mod format;
 mod interpolate;
 mod layers;
 mod names;
+mod private_folder;
 mod reader;
 mod report;
 mod resolve;
@@ -25,6 +26,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 pub use binding::{Binding, DurableObject, Transfer};
 pub use error::Errors;
 pub use names::{InvalidStage, StageName, physical_name};
+pub use private_folder::{PRIVATE_FOLDER, make_private_folder};
 pub use schema::schema;
 pub use stack::{D1, Dev, Kv, Queue, R2, Stack, StateBackend};
 pub use worker::{

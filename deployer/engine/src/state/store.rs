@@ -1,0 +1,344 @@
+//! Where the state of a stage is kept, and the right to change it.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use tiny_manifest::{Stack, StageName};
+
+use super::local::{FileLock, LocalStore};
+use super::surgery::check_push;
+use super::{Holder, State, StateError};
+
+/// The state of one stage, and a view of the other stages of its stack. Cheap to clone.
+///
+/// Reading takes no lock, and sees one whole state or the next. Whoever changes it, or the cloud,
+/// takes the [`Guard`] first, then reads, then changes and saves:
+///
+/// ```no_run
+/// # use tiny_engine::{State, StateError, StateStore};
+/// # async fn example(store: StateStore, stage: tiny_manifest::StageName) -> Result<(), StateError> {
+/// let guard = store.lock("deploy").await?;
+/// let mut state = match store.load().await? {
+///     Some(state) => state,
+///     None => State::new("todo", &stage, Some("4f00…")),
+/// };
+/// // … record what is about to be made, then:
+/// guard.save(&mut state).await?;
+/// guard.release().await
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct StateStore {
+    stage: StageName,
+    backend: Backend,
+}
+
+#[derive(Debug, Clone)]
+enum Backend {
+    Local(Arc<LocalStore>),
+}
+
+/// One stage in a list of them.
+#[derive(Debug)]
+pub struct StageSummary {
+    pub stage: String,
+    /// None: it is locked, and nothing was recorded yet. An error stands for this stage alone.
+    pub recorded: Result<Option<Recorded>, StateError>,
+    pub holder: Option<Holder>,
+}
+
+/// What a list says of a state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    pub serial: u64,
+    /// How many.
+    pub resources: usize,
+    /// When it was saved.
+    pub updated: SystemTime,
+}
+
+/// A state that is still there: the present one or one before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    pub recorded: Recorded,
+    /// A path, or where in the account.
+    pub place: String,
+}
+
+/// What a write takes for there.
+#[derive(Debug, Clone)]
+pub(super) enum Expected {
+    Nothing,
+    At {
+        lineage: String,
+        serial: u64,
+    },
+    /// Even what cannot be read.
+    Anything,
+}
+
+impl Expected {
+    /// What `state` was loaded from.
+    fn loaded(state: &State) -> Self {
+        match state.serial {
+            0 => Self::Nothing,
+            serial => Self::At {
+                lineage: state.lineage.clone(),
+                serial,
+            },
+        }
+    }
+
+    pub(super) fn check(&self, stage: &str, there: Option<&State>) -> Result<(), StateError> {
+        let (expected, fits) = match (self, there) {
+            (Self::Anything, _) | (Self::Nothing, None) => return Ok(()),
+            (Self::Nothing, Some(_)) => (0, false),
+            (Self::At { serial, lineage }, there) => (
+                *serial,
+                there.is_some_and(|there| there.serial == *serial && there.lineage == *lineage),
+            ),
+        };
+        if fits {
+            return Ok(());
+        }
+        Err(StateError::Changed {
+            stage: stage.to_owned(),
+            expected,
+            found: there.map_or_else(
+                || "nothing is there".to_owned(),
+                |there| format!("serial {} is there", there.serial),
+            ),
+        })
+    }
+}
+
+impl StateStore {
+    /// In files beside the manifest. Nothing is made before it is locked.
+    pub fn local(stack: &Stack) -> Self {
+        let tiny_toml = Utf8PathBuf::from(tiny_manifest::FILE_NAME);
+        let manifest = stack.sources.first().unwrap_or(&tiny_toml);
+        Self::local_in(
+            &stack.root.join(tiny_manifest::PRIVATE_FOLDER),
+            manifest,
+            &stack.name,
+            &stack.stage,
+        )
+    }
+
+    /// The same, where the folder `.tiny` is `private`.
+    pub fn local_in(
+        private: &Utf8Path,
+        manifest: &Utf8Path,
+        stack: &str,
+        stage: &StageName,
+    ) -> Self {
+        Self {
+            stage: stage.clone(),
+            backend: Backend::Local(Arc::new(LocalStore::new(private, manifest, stack, stage))),
+        }
+    }
+
+    pub fn stage(&self) -> &StageName {
+        &self.stage
+    }
+
+    /// What is recorded. None: nothing is.
+    pub async fn load(&self) -> Result<Option<State>, StateError> {
+        match &self.backend {
+            Backend::Local(store) => blocking(store, LocalStore::load).await,
+        }
+    }
+
+    /// Takes the stage for this process; `purpose` is the command, for those who find it taken.
+    /// Makes what the state needs to be kept, and fails where that cannot be written.
+    pub async fn lock(&self, purpose: &str) -> Result<Guard, StateError> {
+        let purpose = purpose.to_owned();
+        let held = match &self.backend {
+            Backend::Local(store) => {
+                let lock = blocking(store, move |store| store.lock(&purpose)).await?;
+                Held::Local(Arc::clone(store), lock)
+            }
+        };
+        Ok(Guard { held })
+    }
+
+    /// Who holds the stage at this moment.
+    pub async fn holder(&self) -> Result<Option<Holder>, StateError> {
+        match &self.backend {
+            Backend::Local(store) => blocking(store, |store| Ok(store.holder())).await,
+        }
+    }
+
+    /// Takes the lock from `holder`, as [`StateStore::holder`] told of it. `false`: somebody else
+    /// holds it by now, or nobody. A process of this machine keeps its lock as long as it lives.
+    pub async fn unlock(&self, holder: &Holder) -> Result<bool, StateError> {
+        match &self.backend {
+            Backend::Local(_) => match self.holder().await? {
+                Some(now) if now == *holder => Err(StateError::Held {
+                    stage: self.stage.to_string(),
+                    holder: Box::new(now),
+                }),
+                _ => Ok(false),
+            },
+        }
+    }
+
+    /// The stages of this stack, by name.
+    pub async fn list(&self) -> Result<Vec<StageSummary>, StateError> {
+        match &self.backend {
+            Backend::Local(store) => blocking(store, LocalStore::list).await,
+        }
+    }
+
+    /// The states that can be gone back to, the present one first.
+    pub async fn history(&self) -> Result<Vec<Version>, StateError> {
+        match &self.backend {
+            Backend::Local(store) => blocking(store, LocalStore::history).await,
+        }
+    }
+
+    /// The state with this serial, while it is in the history.
+    pub async fn version(&self, serial: u64) -> Result<Option<State>, StateError> {
+        match &self.backend {
+            Backend::Local(store) => blocking(store, move |store| store.version(serial)).await,
+        }
+    }
+}
+
+/// The right to change a stage: nobody else has one as long as this one is held. Dropped, it is
+/// given back, for a remote state only with the end of its lease; [`Guard::release`] does it at
+/// once.
+#[derive(Debug)]
+pub struct Guard {
+    held: Held,
+}
+
+#[derive(Debug)]
+enum Held {
+    Local(Arc<LocalStore>, FileLock),
+}
+
+impl Guard {
+    /// This process, as others see it.
+    pub fn holder(&self) -> &Holder {
+        match &self.held {
+            Held::Local(_, lock) => &lock.holder,
+        }
+    }
+
+    /// Proves that `state` could be saved, where that is not known yet. The first save of an intent
+    /// proves the same.
+    pub async fn prove(&self, state: &State) -> Result<(), StateError> {
+        match &self.held {
+            Held::Local(store, _) => {
+                let state = state.clone();
+                blocking(store, move |store| store.prove(&state)).await
+            }
+        }
+    }
+
+    /// Records `state`, if what it was loaded from is still what is there, and counts its serial up.
+    /// When it returns, it is kept for good.
+    ///
+    /// The whole state is written each time, so intents that come up together belong into one save:
+    /// its cost is two syncs of a disk, or one request, and grows little with what is recorded. Let
+    /// it finish: whoever drops it half done has to load again.
+    pub async fn save(&self, state: &mut State) -> Result<(), StateError> {
+        let next = State {
+            schema: super::SCHEMA,
+            serial: state.serial + 1,
+            ..state.clone()
+        };
+        *state = self.put(Expected::loaded(state), next).await?;
+        Ok(())
+    }
+
+    /// Puts a state from elsewhere in place of what is recorded: the same history and not an older
+    /// point of it, or anything at all with `force`, over anything that is there. What could not be
+    /// read is kept aside. Gives it back as it was saved, with a serial above both.
+    pub async fn push(&self, incoming: State, force: bool) -> Result<State, StateError> {
+        let (stack, stage) = self.about();
+        incoming.check_place("what is pushed", stack, stage)?;
+        let recorded = match self.load().await {
+            Err(error) if force && error.is_unreadable() => None,
+            read => read?,
+        };
+        let mut expected = Expected::Anything;
+        let mut serial = incoming.serial;
+        if let Some(recorded) = &recorded {
+            if !force {
+                check_push(recorded, &incoming)?;
+                expected = Expected::loaded(recorded);
+            }
+            serial = serial.max(recorded.serial);
+        } else if !force {
+            expected = Expected::Nothing;
+        }
+        let next = State {
+            schema: super::SCHEMA,
+            serial: serial + 1,
+            ..incoming
+        };
+        self.put(expected, next).await
+    }
+
+    /// Removes the state of a stage of which nothing is left.
+    pub async fn delete(&self) -> Result<(), StateError> {
+        match &self.held {
+            Held::Local(store, _) => blocking(store, LocalStore::delete).await,
+        }
+    }
+
+    /// Gives the stage back.
+    pub async fn release(self) -> Result<(), StateError> {
+        match self.held {
+            Held::Local(_, lock) => drop(lock),
+        }
+        Ok(())
+    }
+
+    /// Stack and stage.
+    fn about(&self) -> (&str, &str) {
+        match &self.held {
+            Held::Local(store, _) => store.about(),
+        }
+    }
+
+    async fn load(&self) -> Result<Option<State>, StateError> {
+        match &self.held {
+            Held::Local(store, _) => blocking(store, LocalStore::load).await,
+        }
+    }
+
+    async fn put(&self, expected: Expected, next: State) -> Result<State, StateError> {
+        match &self.held {
+            Held::Local(store, _) => {
+                blocking(store, move |store| {
+                    store.put(&expected, &next)?;
+                    Ok(next)
+                })
+                .await
+            }
+        }
+    }
+}
+
+/// On a thread that may wait for a disk.
+async fn blocking<T: Send + 'static>(
+    store: &Arc<LocalStore>,
+    work: impl FnOnce(&LocalStore) -> Result<T, StateError> + Send + 'static,
+) -> Result<T, StateError> {
+    let path = store.path();
+    let store = Arc::clone(store);
+    match tokio::task::spawn_blocking(move || work(&store)).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(ended) => Err(StateError::NoAccess {
+                path,
+                source: std::io::Error::other(ended),
+            }),
+        },
+    }
+}
