@@ -12,6 +12,7 @@
 
 mod browser;
 mod client;
+mod cloud;
 mod dev;
 mod port;
 mod processes;
@@ -21,6 +22,7 @@ mod terminal;
 
 pub use browser::{Browser, Tab};
 pub use client::client;
+pub use cloud::{Cloud, Request};
 pub use dev::Dev;
 pub use port::free_port;
 pub use processes::{children, eventually, is_alive, processes, signal};

@@ -23,7 +23,7 @@ pub fn checkout() -> Utf8PathBuf {
         .unwrap()
 }
 
-fn workspace_of_tests() -> Utf8PathBuf {
+pub(super) fn workspace_of_tests() -> Utf8PathBuf {
     Utf8Path::new(env!("CARGO_TARGET_TMPDIR")).join("e2e")
 }
 

@@ -32,6 +32,16 @@ impl Symbols {
         }
     }
 
+    /// Of a module that was kept from an earlier build: what [`Self::module`] gave.
+    pub fn from_module(wasm: Bytes) -> Self {
+        Self::of(wasm)
+    }
+
+    /// The module itself, to be kept for later.
+    pub fn module(&self) -> &Bytes {
+        &self.wasm
+    }
+
     /// The same text with Rust names in place of wasm frames, and without the frames that are
     /// about panicking and not about the app.
     pub fn symbolise(&self, text: &str) -> String {

@@ -8,6 +8,7 @@ use owo_colors::OwoColorize as _;
 use serde_json::json;
 use tiny_dev::{Command, DevEvent, Reloaded, RequestLine};
 
+use crate::figures::time;
 use crate::printer::Printer;
 
 /// Request lines a second; a load test would otherwise be slowed down by its own log.
@@ -36,6 +37,10 @@ impl DevOutput {
             lines: 0,
             unseen: 0,
         }
+    }
+
+    pub(crate) fn printer(&self) -> Printer {
+        self.printer.clone()
     }
 
     pub(crate) fn start(&mut self, keys: bool) {
@@ -242,15 +247,6 @@ fn reloaded(times: &Reloaded) -> String {
         time(times.total),
         parts.dimmed()
     )
-}
-
-/// `38 ms`, `1.2 s`.
-fn time(duration: Duration) -> String {
-    if duration < Duration::from_secs(1) {
-        format!("{} ms", duration.as_millis())
-    } else {
-        format!("{:.1} s", duration.as_secs_f64())
-    }
 }
 
 /// The events that scripts read; their names and fields are a promise.

@@ -13,6 +13,12 @@ pub(crate) enum Code {
     Failed = 1,
     /// The arguments or the manifest are wrong.
     Usage = 2,
+    /// `plan --exit-code` found something to do.
+    Changes = 3,
+    /// Refused for safety: it takes `--yes`, `--allow-data-loss`, or an unprotected stage.
+    Refused = 4,
+    /// Somebody else works on the stage.
+    Locked = 5,
     /// Ended by Ctrl-C or SIGTERM.
     Interrupted = 130,
 }
@@ -33,6 +39,16 @@ impl Failure {
 
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self::new(Code::Usage, message.into())
+    }
+
+    /// Not done without a yes.
+    pub(crate) fn refused(message: impl Into<String>) -> Self {
+        Self::new(Code::Refused, message.into())
+    }
+
+    pub(crate) fn with_code(mut self, code: Code) -> Self {
+        self.code = code;
+        self
     }
 
     /// The user saw why already; only the exit code remains.

@@ -1,13 +1,19 @@
 //! The `tiny` command: reads the arguments, runs one command, maps its outcome to an exit code.
 
+mod access;
+mod ask;
 mod commands;
 mod dev_output;
 mod exit;
+mod figures;
 mod keys;
 mod options;
 mod printer;
 mod progress;
+mod stage_workers;
 mod startup;
+mod symbol_store;
+mod trace;
 
 use std::process::ExitCode;
 

@@ -51,6 +51,30 @@ pub(crate) struct Globals {
     /// Answer every question with yes
     #[arg(short, long, global = true)]
     pub(crate) yes: bool,
+
+    /// Which Cloudflare to work with: your account, or the one that `tiny cloud` runs
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHERE",
+        env = "TINY_CLOUD",
+        default_value = "account",
+        hide_env_values = true
+    )]
+    pub(crate) cloud: CloudChoice,
+
+    /// Show every call of Cloudflare's API on standard error, without its secrets
+    #[arg(long, global = true)]
+    pub(crate) trace_http: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CloudChoice {
+    /// Cloudflare, as CLOUDFLARE_API_TOKEN says
+    #[value(alias = "")]
+    Account,
+    /// The local Cloudflare
+    Local,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -1,16 +1,14 @@
-use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use owo_colors::OwoColorize as _;
 use serde_json::json;
 use tiny_builder::{Build, BuildError, Builder, Bundle, Profile};
 
 use super::Context;
 use crate::exit::Failure;
+use crate::figures::{gzipped, gzipped_bundle, size};
 use crate::startup;
 
 /// Build the bundle that is run and deployed, and show its size
@@ -113,11 +111,7 @@ fn show(
     startup: Duration,
 ) {
     let bundle = &build.bundle;
-    let gzip: usize = bundle
-        .modules
-        .iter()
-        .map(|module| gzipped(&module.body))
-        .sum();
+    let gzip = gzipped_bundle(bundle);
     let printer = context.printer;
     printer.result(&format!("  {worker}  built in {:.1} s", took.as_secs_f64()));
     for module in &bundle.modules {
@@ -147,24 +141,4 @@ fn show(
         "handlers": build.exports.handlers,
         "durable_objects": build.exports.durable_objects.iter().map(|class| &class.name).collect::<Vec<_>>(),
     }));
-}
-
-fn gzipped(bytes: &[u8]) -> usize {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    // Writing to memory does not fail.
-    let _ = encoder.write_all(bytes);
-    encoder.finish().map_or(bytes.len(), |packed| packed.len())
-}
-
-/// `812 B`, `43.1 kB`, `2.61 MB`
-fn size(bytes: usize) -> String {
-    #[allow(clippy::cast_precision_loss)] // for reading only
-    let bytes = bytes as f64;
-    if bytes < 1e3 {
-        format!("{bytes} B")
-    } else if bytes < 1e6 {
-        format!("{:.1} kB", bytes / 1e3)
-    } else {
-        format!("{:.2} MB", bytes / 1e6)
-    }
 }

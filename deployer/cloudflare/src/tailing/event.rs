@@ -119,7 +119,7 @@ struct WireLog {
 
 impl TailEvent {
     /// Never fails: a message of a shape that we do not know is still shown, as it is.
-    pub(super) fn parse(raw: &Value) -> Self {
+    pub fn parse(raw: &Value) -> Self {
         let Ok(wire) = Wire::deserialize(raw) else {
             return Self {
                 raw: raw.clone(),
@@ -155,6 +155,35 @@ impl TailEvent {
                 .collect(),
             exceptions: wire.exceptions,
         }
+    }
+}
+
+impl TailEvent {
+    /// Rewrites every text that the worker's code made: log lines, and what exceptions say.
+    pub fn map_texts(&mut self, rewrite: impl Fn(&str) -> String) {
+        for line in &mut self.logs {
+            line.text = rewrite(&line.text);
+        }
+        for exception in &mut self.exceptions {
+            exception.message = rewrite(&exception.message);
+            exception.stack = exception.stack.as_deref().map(&rewrite);
+        }
+        for part in ["logs", "exceptions"] {
+            if let Some(part) = self.raw.get_mut(part) {
+                map_strings(part, &rewrite);
+            }
+        }
+    }
+}
+
+fn map_strings(value: &mut Value, rewrite: &impl Fn(&str) -> String) {
+    match value {
+        Value::String(text) => *text = rewrite(text),
+        Value::Array(parts) => parts.iter_mut().for_each(|part| map_strings(part, rewrite)),
+        Value::Object(fields) => fields
+            .values_mut()
+            .for_each(|field| map_strings(field, rewrite)),
+        _ => {}
     }
 }
 

@@ -1,0 +1,80 @@
+//! The way to Cloudflare: the account of the environment, or the local Cloudflare.
+
+use std::sync::Arc;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use tiny_cloudflare::{Account, Cloudflare, CloudflareError, Patience, Secret, Settings};
+
+use crate::commands::{Context, current_dir};
+use crate::exit::Failure;
+use crate::options::CloudChoice;
+use crate::trace::HttpTrace;
+
+impl Context<'_> {
+    /// Connects to nothing yet.
+    pub(crate) fn cloudflare(&self) -> Result<Cloudflare, Failure> {
+        let mut settings = match self.globals.cloud {
+            CloudChoice::Account => Settings::from_env().map_err(usage)?,
+            CloudChoice::Local => self.local_cloud()?,
+        };
+        if self.globals.trace_http {
+            settings.trace = Some(Arc::new(HttpTrace(self.printer.clone())));
+        }
+        Cloudflare::new(settings).map_err(usage)
+    }
+
+    /// The account to work on.
+    pub(crate) async fn account(&self) -> Result<Account, Failure> {
+        self.cloudflare()?
+            .account()
+            .await
+            .map_err(|error| match error {
+                CloudflareError::NoAccount | CloudflareError::SeveralAccounts { .. } => {
+                    usage(error)
+                }
+                error => Failure::from_diagnostic(&error),
+            })
+    }
+}
+
+/// What only another environment cures.
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn usage(error: CloudflareError) -> Failure {
+    Failure::from_diagnostic(&error).with_code(crate::exit::Code::Usage)
+}
+
+/// The token for a server that takes any.
+const ANY_TOKEN: &str = "local";
+/// Where `tiny cloud` keeps its data, below the project.
+const LOCAL_FOLDER: &str = ".tiny/cloud";
+
+impl Context<'_> {
+    /// The folder of this project's local Cloudflare: beside the manifest, else here.
+    pub(crate) fn local_cloud_folder(&self) -> Result<Utf8PathBuf, Failure> {
+        let root = match self.manifest_path() {
+            Ok(manifest) => manifest.parent().map(Utf8Path::to_owned),
+            Err(_) => None,
+        };
+        let root = root.map_or_else(current_dir, Ok)?;
+        Ok(root.join(LOCAL_FOLDER))
+    }
+
+    /// How the local Cloudflare of this project is reached.
+    fn local_cloud(&self) -> Result<Settings, Failure> {
+        let folder = self.local_cloud_folder()?;
+        let running: Option<(String, String)> = None;
+        let running = running
+            .ok_or_else(|| Failure::failed(format!("no local Cloudflare runs on {folder}")))?;
+        Ok(local_settings(running.0, running.1))
+    }
+}
+
+pub(crate) fn local_settings(base_url: String, account_id: String) -> Settings {
+    Settings {
+        base_url,
+        token: Secret::new(ANY_TOKEN),
+        account_id: Some(account_id),
+        patience: Patience::default(),
+        trace: None,
+    }
+}
