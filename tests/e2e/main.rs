@@ -12,3 +12,4 @@ mod cli;
 mod dev;
 mod lifetime;
 mod terminal;
+mod testing;

@@ -19,6 +19,9 @@ pub struct DevOptions {
     pub live_reload: bool,
     /// Start with empty local data.
     pub fresh: bool,
+    /// A folder for what this session stores, in place of the project's own: neither its data nor
+    /// another session is touched.
+    pub folder: Option<Utf8PathBuf>,
     /// Where DevTools can attach.
     pub inspect: Option<SocketAddr>,
 }

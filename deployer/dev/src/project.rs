@@ -20,6 +20,8 @@ const PORT: u16 = 1338;
 /// A manifest in force.
 pub(crate) struct Project {
     pub(crate) stack: Stack,
+    /// Of the session alone, where it has one.
+    folder: Option<Utf8PathBuf>,
     pub(crate) secrets: Secrets,
     /// The static files of each worker that has some.
     pub(crate) assets: BTreeMap<String, Arc<Assets>>,
@@ -60,6 +62,7 @@ impl Project {
             }
         }
         Ok(Self {
+            folder: options.folder.clone(),
             stack,
             secrets,
             assets,
@@ -90,11 +93,10 @@ impl Project {
 
     /// Local data, in miniflare's layout.
     pub(crate) fn state(&self) -> Utf8PathBuf {
-        self.stack
-            .dev
-            .persist
-            .clone()
-            .unwrap_or_else(|| self.folder().join("state"))
+        match (&self.folder, &self.stack.dev.persist) {
+            (None, Some(persist)) => persist.clone(),
+            _ => self.folder().join("state"),
+        }
     }
 
     /// What tiny writes for the runtime; not worth keeping.
@@ -103,7 +105,10 @@ impl Project {
     }
 
     fn folder(&self) -> Utf8PathBuf {
-        self.stack.root.join(".tiny/dev")
+        match &self.folder {
+            Some(folder) => folder.clone(),
+            None => self.stack.root.join(".tiny/dev"),
+        }
     }
 
     /// Makes the folders and takes them for this session.
@@ -111,7 +116,7 @@ impl Project {
         let folder = self.folder();
         fs_err::create_dir_all(&folder)?;
         let ignore = self.stack.root.join(".tiny/.gitignore");
-        if !ignore.exists() {
+        if self.folder.is_none() && !ignore.exists() {
             fs_err::write(ignore, "*\n")?;
         }
         let state = self.state();

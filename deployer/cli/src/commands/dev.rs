@@ -62,6 +62,7 @@ impl DevArgs {
             port: self.port,
             live_reload: !self.no_live_reload,
             fresh: self.fresh,
+            folder: None,
             inspect: self.inspect.map(|address| address.unwrap_or(INSPECTOR)),
         };
         let provisioner = context.provisioner()?;
