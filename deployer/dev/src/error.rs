@@ -43,9 +43,9 @@ pub enum DevError {
     },
 
     /// A file of secrets that cannot be understood.
-    #[error("cannot read {path}: {why}")]
-    #[diagnostic(help("each line is NAME=value"))]
-    Secrets { path: Utf8PathBuf, why: String },
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Secrets(#[from] tiny_manifest::SecretFileError),
 
     /// A worker's static files cannot be served.
     #[error(transparent)]

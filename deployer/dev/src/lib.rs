@@ -9,7 +9,6 @@ mod event;
 pub mod front;
 mod options;
 mod project;
-mod secrets;
 mod session;
 mod watch;
 

@@ -7,11 +7,10 @@ use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use tiny_assets::Assets;
-use tiny_manifest::{LoadOptions, Stack};
+use tiny_manifest::{LoadOptions, SecretValues, Stack};
 
 use crate::error::DevError;
 use crate::options::DevOptions;
-use crate::secrets::{self, Secrets};
 use crate::watch::WatchSet;
 
 /// The port of the app that the tool was made for.
@@ -22,7 +21,7 @@ pub(crate) struct Project {
     pub(crate) stack: Stack,
     /// Of the session alone, where it has one.
     folder: Option<Utf8PathBuf>,
-    pub(crate) secrets: Secrets,
+    pub(crate) secrets: SecretValues,
     /// The static files of each worker that has some.
     pub(crate) assets: BTreeMap<String, Arc<Assets>>,
 }
@@ -53,7 +52,7 @@ impl Project {
             },
         )
         .map_err(DevError::Manifest)?;
-        let secrets = Secrets::read(&stack.root, options.stage.as_str())?;
+        let secrets = SecretValues::for_dev(&stack.root, &options.stage)?;
         let mut assets = BTreeMap::new();
         for worker in &stack.workers {
             if let Some(config) = &worker.assets {
@@ -164,7 +163,7 @@ impl Project {
         let mut files = self.stack.sources.clone();
         // One that appears counts as well.
         files.push(root.join(".dev.vars"));
-        files.extend(secrets::files(root, options.stage.as_str()));
+        files.extend(SecretValues::dev_files(root, options.stage.as_str()));
         files
     }
 

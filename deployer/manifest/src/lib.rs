@@ -16,6 +16,7 @@ mod reader;
 mod report;
 mod resolve;
 mod schema;
+mod secret_values;
 mod stack;
 mod suggest;
 mod tree;
@@ -28,6 +29,7 @@ pub use error::Errors;
 pub use names::{InvalidStage, StageName, physical_name};
 pub use private_folder::{PRIVATE_FOLDER, make_private_folder};
 pub use schema::schema;
+pub use secret_values::{SecretFileError, SecretValues};
 pub use stack::{D1, Dev, Kv, Queue, R2, Stack, StateBackend};
 pub use worker::{
     Assets, ClassManagement, CodeUpdate, CodeUpdateMode, Consumer, HtmlHandling, Limits,
