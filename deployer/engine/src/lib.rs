@@ -8,7 +8,13 @@
 mod actual;
 mod address;
 mod desired;
+mod error;
+mod goal;
+mod ownership;
+mod plan;
+mod progress;
 mod properties;
+mod resources;
 mod state;
 
 pub use actual::{Actual, Live, Owner};
@@ -17,6 +23,11 @@ pub use desired::{
     AssetContent, AssetFile, AssetsSpec, BindingSpec, ClassSpec, Code, ConsumerSpec, D1Spec,
     Desired, SecretSpec, Spec, SqlMigration, Want, WorkerSpec,
 };
+pub use error::{DataLoss, EngineError, Failure, FailureClass, PlanError};
+pub use goal::{Goal, Scope};
+pub use ownership::Tags;
+pub use plan::{Action, Drift, Loss, LossKind, Note, Part, Plan, PlanOptions, Step, Summary, plan};
+pub use progress::{Event, Progress, Silent};
 pub use properties::{Change, Properties, changes};
 pub use state::{
     Guard, Holder, InputHash, Record, Recorded, SCHEMA, SecretHasher, StageSummary, State,
