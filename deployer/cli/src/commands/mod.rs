@@ -5,8 +5,12 @@ mod completions;
 mod dev;
 mod doctor;
 pub(crate) mod hidden;
+mod logs;
+mod rollback;
 mod schema;
 mod setup;
+mod test;
+mod versions;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +31,14 @@ pub(crate) enum Command {
     Dev(dev::DevArgs),
     /// Build the bundle that is run and deployed, and show its size
     Build(build::BuildArgs),
+    /// Run the app with empty data, and tests against it
+    Test(test::TestArgs),
+    /// Follow what the deployed workers say
+    Logs(logs::LogsArgs),
+    /// Show the versions of the deployed workers, and which of them serve now
+    Versions(versions::VersionsArgs),
+    /// Let a worker run an earlier version again
+    Rollback(rollback::RollbackArgs),
     /// Fetch everything that the other commands need, ahead of time
     Setup(setup::SetupArgs),
     /// Check this machine: what was found, what is missing, and the cure
@@ -120,7 +132,11 @@ pub(crate) fn run(cli: Cli, printer: &Printer) -> Result<(), Failure> {
             Ok(())
         }
         Command::Dev(args) => block_on(args.run(&context)),
+        Command::Logs(args) => block_on(args.run(&context)),
+        Command::Versions(args) => block_on(until_interrupted(args.run(&context))),
+        Command::Rollback(args) => block_on(until_interrupted(args.run(&context))),
         Command::Build(args) => block_on(until_interrupted(args.run(&context))),
+        Command::Test(args) => block_on(args.run(&context)),
         Command::Setup(args) => block_on(until_interrupted(args.run(&context))),
         Command::Doctor(args) => block_on(until_interrupted(args.run(&context))),
     }
