@@ -34,6 +34,9 @@ impl Hosting {
 
     pub(crate) async fn stop(&self) {}
 
+    /// What the account says of queues' consumers is no longer what runs.
+    pub(crate) async fn changed(&self) {}
+
     pub(crate) async fn kv_get(
         &self,
         _namespace: &str,
