@@ -6,6 +6,7 @@ mod format;
 mod hash;
 mod holder;
 mod local;
+mod remote;
 mod store;
 mod surgery;
 mod upgrade;

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use tiny_cloudflare::Account;
 use tiny_manifest::{Stack, StageName};
 
 use super::local::{FileLock, LocalStore};
+use super::remote::{LEASE, Lease, RemoteStore};
 use super::surgery::check_push;
 use super::{Holder, State, StateError};
 
@@ -37,6 +39,7 @@ pub struct StateStore {
 #[derive(Debug, Clone)]
 enum Backend {
     Local(Arc<LocalStore>),
+    Remote(Arc<RemoteStore>),
 }
 
 /// One stage in a list of them.
@@ -90,21 +93,27 @@ impl Expected {
         }
     }
 
+    pub(super) fn serial(&self) -> u64 {
+        match self {
+            Self::At { serial, .. } => *serial,
+            Self::Nothing | Self::Anything => 0,
+        }
+    }
+
     pub(super) fn check(&self, stage: &str, there: Option<&State>) -> Result<(), StateError> {
-        let (expected, fits) = match (self, there) {
-            (Self::Anything, _) | (Self::Nothing, None) => return Ok(()),
-            (Self::Nothing, Some(_)) => (0, false),
-            (Self::At { serial, lineage }, there) => (
-                *serial,
-                there.is_some_and(|there| there.serial == *serial && there.lineage == *lineage),
-            ),
+        let fits = match (self, there) {
+            (Self::Anything, _) | (Self::Nothing, None) => true,
+            (Self::At { serial, lineage }, Some(there)) => {
+                there.serial == *serial && there.lineage == *lineage
+            }
+            (Self::Nothing, Some(_)) | (Self::At { .. }, None) => false,
         };
         if fits {
             return Ok(());
         }
         Err(StateError::Changed {
             stage: stage.to_owned(),
-            expected,
+            expected: self.serial(),
             found: there.map_or_else(
                 || "nothing is there".to_owned(),
                 |there| format!("serial {} is there", there.serial),
@@ -139,6 +148,29 @@ impl StateStore {
         }
     }
 
+    /// In a D1 database of the account. Nothing is made before it is locked.
+    pub fn remote(stack: &Stack, account: Account) -> Self {
+        Self::remote_of(account, &stack.name, &stack.stage)
+    }
+
+    /// The same, for whoever has no manifest.
+    pub fn remote_of(account: Account, stack: &str, stage: &StageName) -> Self {
+        Self::remote_with(account, stack, stage, LEASE)
+    }
+
+    pub(super) fn remote_with(
+        account: Account,
+        stack: &str,
+        stage: &StageName,
+        lease: std::time::Duration,
+    ) -> Self {
+        let store = RemoteStore::new(account, stack, stage.as_str(), lease);
+        Self {
+            stage: stage.clone(),
+            backend: Backend::Remote(Arc::new(store)),
+        }
+    }
+
     pub fn stage(&self) -> &StageName {
         &self.stage
     }
@@ -147,18 +179,20 @@ impl StateStore {
     pub async fn load(&self) -> Result<Option<State>, StateError> {
         match &self.backend {
             Backend::Local(store) => blocking(store, LocalStore::load).await,
+            Backend::Remote(store) => store.load().await,
         }
     }
 
     /// Takes the stage for this process; `purpose` is the command, for those who find it taken.
     /// Makes what the state needs to be kept, and fails where that cannot be written.
     pub async fn lock(&self, purpose: &str) -> Result<Guard, StateError> {
-        let purpose = purpose.to_owned();
         let held = match &self.backend {
             Backend::Local(store) => {
+                let purpose = purpose.to_owned();
                 let lock = blocking(store, move |store| store.lock(&purpose)).await?;
                 Held::Local(Arc::clone(store), lock)
             }
+            Backend::Remote(store) => Held::Remote(Arc::clone(store), store.lock(purpose).await?),
         };
         Ok(Guard { held })
     }
@@ -167,6 +201,7 @@ impl StateStore {
     pub async fn holder(&self) -> Result<Option<Holder>, StateError> {
         match &self.backend {
             Backend::Local(store) => blocking(store, |store| Ok(store.holder())).await,
+            Backend::Remote(store) => store.holder().await,
         }
     }
 
@@ -181,6 +216,7 @@ impl StateStore {
                 }),
                 _ => Ok(false),
             },
+            Backend::Remote(store) => store.unlock(holder).await,
         }
     }
 
@@ -188,6 +224,7 @@ impl StateStore {
     pub async fn list(&self) -> Result<Vec<StageSummary>, StateError> {
         match &self.backend {
             Backend::Local(store) => blocking(store, LocalStore::list).await,
+            Backend::Remote(store) => store.list().await,
         }
     }
 
@@ -195,6 +232,7 @@ impl StateStore {
     pub async fn history(&self) -> Result<Vec<Version>, StateError> {
         match &self.backend {
             Backend::Local(store) => blocking(store, LocalStore::history).await,
+            Backend::Remote(store) => store.history().await,
         }
     }
 
@@ -202,6 +240,7 @@ impl StateStore {
     pub async fn version(&self, serial: u64) -> Result<Option<State>, StateError> {
         match &self.backend {
             Backend::Local(store) => blocking(store, move |store| store.version(serial)).await,
+            Backend::Remote(store) => store.version(serial).await,
         }
     }
 }
@@ -217,6 +256,7 @@ pub struct Guard {
 #[derive(Debug)]
 enum Held {
     Local(Arc<LocalStore>, FileLock),
+    Remote(Arc<RemoteStore>, Lease),
 }
 
 impl Guard {
@@ -224,6 +264,16 @@ impl Guard {
     pub fn holder(&self) -> &Holder {
         match &self.held {
             Held::Local(_, lock) => &lock.holder,
+            Held::Remote(_, lease) => &lease.holder,
+        }
+    }
+
+    /// Never returns while the stage is held, and says why once it is not: a lease can run out when
+    /// the network is gone. From then on nothing is saved, and nothing more should be begun.
+    pub async fn lost(&self) -> StateError {
+        match &self.held {
+            Held::Local(..) => std::future::pending().await,
+            Held::Remote(store, lease) => store.until_lost(lease).await,
         }
     }
 
@@ -235,6 +285,8 @@ impl Guard {
                 let state = state.clone();
                 blocking(store, move |store| store.prove(&state)).await
             }
+            // The lease was written where the state will be.
+            Held::Remote(..) => Ok(()),
         }
     }
 
@@ -260,24 +312,22 @@ impl Guard {
     pub async fn push(&self, incoming: State, force: bool) -> Result<State, StateError> {
         let (stack, stage) = self.about();
         incoming.check_place("what is pushed", stack, stage)?;
-        let recorded = match self.load().await {
-            Err(error) if force && error.is_unreadable() => None,
-            read => read?,
-        };
-        let mut expected = Expected::Anything;
-        let mut serial = incoming.serial;
-        if let Some(recorded) = &recorded {
-            if !force {
-                check_push(recorded, &incoming)?;
-                expected = Expected::loaded(recorded);
+        let (expected, serial) = match self.load().await {
+            Ok(Some(recorded)) => {
+                if !force {
+                    check_push(&recorded, &incoming)?;
+                }
+                (Expected::loaded(&recorded), recorded.serial)
             }
-            serial = serial.max(recorded.serial);
-        } else if !force {
-            expected = Expected::Nothing;
-        }
+            Ok(None) => (Expected::Nothing, 0),
+            Err(error) if force && error.is_unreadable() => {
+                (Expected::Anything, self.unreadable_serial().await?)
+            }
+            Err(error) => return Err(error),
+        };
         let next = State {
             schema: super::SCHEMA,
-            serial: serial + 1,
+            serial: serial.max(incoming.serial) + 1,
             ..incoming
         };
         self.put(expected, next).await
@@ -287,27 +337,41 @@ impl Guard {
     pub async fn delete(&self) -> Result<(), StateError> {
         match &self.held {
             Held::Local(store, _) => blocking(store, LocalStore::delete).await,
+            Held::Remote(store, lease) => store.delete(lease).await,
         }
     }
 
     /// Gives the stage back.
     pub async fn release(self) -> Result<(), StateError> {
         match self.held {
-            Held::Local(_, lock) => drop(lock),
+            Held::Local(_, lock) => {
+                drop(lock);
+                Ok(())
+            }
+            Held::Remote(store, lease) => store.release(lease).await,
         }
-        Ok(())
     }
 
     /// Stack and stage.
     fn about(&self) -> (&str, &str) {
         match &self.held {
             Held::Local(store, _) => store.about(),
+            Held::Remote(store, _) => store.about(),
         }
     }
 
     async fn load(&self) -> Result<Option<State>, StateError> {
         match &self.held {
             Held::Local(store, _) => blocking(store, LocalStore::load).await,
+            Held::Remote(store, _) => store.load().await,
+        }
+    }
+
+    /// Of a state that cannot be read, where its serial is kept apart from it.
+    async fn unreadable_serial(&self) -> Result<u64, StateError> {
+        match &self.held {
+            Held::Local(..) => Ok(0),
+            Held::Remote(store, _) => store.serial().await,
         }
     }
 
@@ -319,6 +383,10 @@ impl Guard {
                     Ok(next)
                 })
                 .await
+            }
+            Held::Remote(store, lease) => {
+                store.put(lease, &expected, &next).await?;
+                Ok(next)
             }
         }
     }
