@@ -91,6 +91,9 @@ pub(crate) trait Resource {
 pub(crate) struct Sought<'a> {
     pub(crate) stack: &'a str,
     pub(crate) stage: &'a StageName,
+    /// What a worker binds is told by Cloudflare's names and ids; these say which of ours they are.
+    pub(crate) goal: Goal<'a>,
+    pub(crate) recorded: &'a State,
     pub(crate) targets: Vec<Target<'a>>,
     /// Also what carries the tags of this stack and stage and is no target: found under the id of
     /// its tag. A lost state is rebuilt from it, and nothing of a destroyed stage is forgotten.
