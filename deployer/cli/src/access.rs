@@ -62,10 +62,12 @@ impl Context<'_> {
     /// How the local Cloudflare of this project is reached.
     fn local_cloud(&self) -> Result<Settings, Failure> {
         let folder = self.local_cloud_folder()?;
-        let running: Option<(String, String)> = None;
-        let running = running
-            .ok_or_else(|| Failure::failed(format!("no local Cloudflare runs on {folder}")))?;
-        Ok(local_settings(running.0, running.1))
+        let running = tiny_cloud::running(&folder).ok_or_else(|| {
+            Failure::failed("no local Cloudflare runs for this project").with_help(
+                "start one with `tiny cloud`, or let `tiny deploy --cloud local` do it".to_owned(),
+            )
+        })?;
+        Ok(local_settings(running.base_url, running.account_id))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use serde_json::json;
+use tiny_engine::{EngineError, FailureClass};
 
 use crate::printer::Printer;
 
@@ -21,6 +22,18 @@ pub(crate) enum Code {
     Locked = 5,
     /// Ended by Ctrl-C or SIGTERM.
     Interrupted = 130,
+}
+
+impl Code {
+    fn of(class: FailureClass) -> Self {
+        match class {
+            FailureClass::Failed => Self::Failed,
+            FailureClass::Usage => Self::Usage,
+            FailureClass::Unsafe => Self::Refused,
+            FailureClass::Locked => Self::Locked,
+            FailureClass::Interrupted => Self::Interrupted,
+        }
+    }
 }
 
 /// A failure on its way to the user: the text, what to do, and the exit code.
@@ -84,6 +97,11 @@ impl Failure {
         Self::failed(message).with_help(error.help().map(|help| help.to_string()))
     }
 
+    /// Takes an error of the engine, which knows what it means for the exit code.
+    pub(crate) fn from_engine(error: &EngineError) -> Self {
+        Self::from_diagnostic(error).with_code(Code::of(error.class()))
+    }
+
     /// Says what went wrong and gives the exit code.
     pub(crate) fn report(&self, printer: &Printer) -> ExitCode {
         if !self.message.is_empty() {
@@ -91,7 +109,8 @@ impl Failure {
         }
         printer.event(&json!({
             "event": "done",
-            "ok": false,
+            // That a plan has changes is an answer.
+            "ok": self.code == Code::Changes,
             "code": self.code as u8,
             "message": (!self.message.is_empty()).then_some(&self.message),
             "help": &self.help,
