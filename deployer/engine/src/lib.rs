@@ -7,6 +7,7 @@
 
 mod actual;
 mod address;
+mod apply;
 mod desired;
 mod error;
 mod goal;
@@ -14,11 +15,15 @@ mod ownership;
 mod plan;
 mod progress;
 mod properties;
+mod recover;
+mod refresh;
 mod resources;
 mod state;
+mod verify;
 
 pub use actual::{Actual, Live, Owner};
 pub use address::{Address, InvalidAddress, Kind};
+pub use apply::{Apply, ApplyOptions};
 pub use desired::{
     AssetContent, AssetFile, AssetsSpec, BindingSpec, ClassSpec, Code, ConsumerSpec, D1Spec,
     Desired, SecretSpec, Spec, SqlMigration, Want, WorkerSpec,
@@ -29,7 +34,10 @@ pub use ownership::Tags;
 pub use plan::{Action, Drift, Loss, LossKind, Note, Part, Plan, PlanOptions, Step, Summary, plan};
 pub use progress::{Event, Progress, Silent};
 pub use properties::{Change, Properties, changes};
+pub use recover::{import, recover};
+pub use refresh::{Depth, refresh};
 pub use state::{
     Guard, Holder, InputHash, Record, Recorded, SCHEMA, SecretHasher, StageSummary, State,
     StateError, StateStore, Status, Version,
 };
+pub use verify::verify;

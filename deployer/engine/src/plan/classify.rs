@@ -194,7 +194,7 @@ fn fate(
 
 /// A record proves that a resource is ours; one that was only about to be made has yet to prove it,
 /// where tags can tell.
-fn is_ours(address: &Address, record: Option<&Record>, live: &Live) -> bool {
+pub(crate) fn is_ours(address: &Address, record: Option<&Record>, live: &Live) -> bool {
     match &live.owner {
         Owner::Ours => true,
         Owner::Other { .. } => false,

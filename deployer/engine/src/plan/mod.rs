@@ -6,6 +6,7 @@ mod order;
 mod reason;
 mod step;
 
+pub(crate) use classify::is_ours;
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 

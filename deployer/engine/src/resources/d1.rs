@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use futures_util::future::try_join_all;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tiny_cloudflare::{Account, CloudflareError, D1Database, D1Statement, NewD1Database, code};
@@ -18,6 +18,9 @@ use crate::properties::Properties;
 
 /// Up to so many databases are asked for by name; beyond, lists are shorter.
 const BY_NAME: usize = 3;
+
+/// Databases that are asked for their migrations at once.
+const AT_ONCE: usize = 10;
 
 /// The property with the applied files, by name.
 const MIGRATIONS: &str = "migrations";
@@ -42,8 +45,7 @@ impl Resource for D1 {
     async fn read(&self, lists: &Lists<'_>, sought: &Sought<'_>) -> Result<Found, EngineError> {
         let reads = sought.targets.iter().map(async |target| {
             let database = if sought.targets.len() <= BY_NAME {
-                let found = lists.cloud.d1_database_named(target.name).await?;
-                named::entry(target, found.as_slice(), entry).cloned()
+                find(lists.cloud, target).await?
             } else {
                 named::entry(target, lists.d1_databases().await?, entry).cloned()
             };
@@ -58,7 +60,10 @@ impl Resource for D1 {
             let live = named::live(target, entry(&database), properties);
             Ok(Some((target.address.clone(), live)))
         });
-        let found = try_join_all(reads).await?;
+        let found: Vec<_> = stream::iter(reads)
+            .buffer_unordered(AT_ONCE)
+            .try_collect()
+            .await?;
         Ok(Found {
             resources: found.into_iter().flatten().collect(),
             ..Found::default()
@@ -128,6 +133,20 @@ impl Resource for D1 {
         }
         Ok(())
     }
+}
+
+/// A single database: by its recorded id, which no renaming changes, else by name.
+async fn find(cloud: &Account, target: &Target<'_>) -> Result<Option<D1Database>, CloudflareError> {
+    let recorded = target
+        .record
+        .and_then(|record| record.outputs.get(named::ID));
+    if let Some(id) = recorded
+        && uuid::Uuid::try_parse(id).is_ok()
+        && let Some(database) = cloud.d1_database(id).await?
+    {
+        return Ok(Some(database));
+    }
+    cloud.d1_database_named(target.name).await
 }
 
 fn entry(database: &D1Database) -> Named<'_> {
@@ -228,11 +247,10 @@ async fn apply_file(
 ) -> Result<(), EngineError> {
     let table = if is_first { TABLE } else { "" };
     let name = file.name.replace('\'', "''");
-    // A comment at its end must not swallow what follows, nor a missing semicolon.
-    let sql = format!(
-        "{table}\n{}\n;INSERT INTO d1_migrations (name)\nvalues ('{name}');",
-        file.sql.trim().trim_end_matches(';'),
-    );
+    let sql = file.sql.trim();
+    // A comment at its end must not swallow what follows, nor may a semicolon be missing.
+    let end = if sql.ends_with(';') { "" } else { "\n;" };
+    let sql = format!("{table}\n{sql}{end}\nINSERT INTO d1_migrations (name)\nvalues ('{name}');");
     let statement = D1Statement {
         sql,
         params: Vec::new(),
