@@ -70,6 +70,15 @@ impl File {
         }
     }
 
+    pub(crate) fn path(&self) -> &Utf8Path {
+        &self.path
+    }
+
+    /// Bytes, when the folder was read.
+    pub(crate) fn size(&self) -> u64 {
+        self.stamp.size
+    }
+
     pub(crate) fn content_type(&self) -> Option<&HeaderValue> {
         self.content_type.as_ref()
     }

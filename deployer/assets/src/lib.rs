@@ -1,7 +1,8 @@
 //! Static files the way Cloudflare serves them: which file answers which path, with which headers.
 //!
 //! In comes a folder and the head of a request, out goes the answer or the word that it is the
-//! worker's. The front of `tiny dev` asks before it asks the worker; the ASSETS binding asks too.
+//! worker's. The front of `tiny dev` asks before it asks the worker; the ASSETS binding asks too. A
+//! deploy takes the files themselves ([`Site`]).
 
 mod assets;
 mod config;
@@ -15,6 +16,7 @@ mod pattern;
 mod redirects;
 mod rules;
 mod scan;
+mod site;
 #[cfg(test)]
 mod tests;
 
@@ -22,3 +24,4 @@ pub use assets::Assets;
 pub use config::{Config, HtmlHandling, NotFoundHandling, RunWorkerFirst};
 pub use error::AssetsError;
 pub use rules::Complaint;
+pub use site::{Site, SiteFile};

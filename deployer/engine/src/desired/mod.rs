@@ -1,5 +1,8 @@
 //! What is wanted: a stack for one stage with its built code, before any id of Cloudflare is known.
 
+mod files;
+mod from_stack;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
@@ -10,6 +13,8 @@ use tiny_manifest::StageName;
 
 use crate::Address;
 
+pub use files::asset_hash;
+
 /// Everything that a stage shall have, and nothing else.
 #[derive(Debug, Clone)]
 pub struct Desired {
@@ -19,6 +24,8 @@ pub struct Desired {
     /// Refuse to destroy it.
     pub protect: bool,
     pub resources: BTreeMap<Address, Want>,
+    /// What is wrong with files beside the manifest, without being in the way.
+    pub complaints: Vec<String>,
 }
 
 /// One resource.

@@ -1,0 +1,163 @@
+//! Files that go up: static assets and SQL migrations.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use camino::Utf8Path;
+use tiny_assets::Site;
+use tiny_cloudflare::{AssetsConfig, HtmlHandling, NotFoundHandling, RunWorkerFirst};
+use tiny_manifest as manifest;
+
+use super::{AssetContent, AssetFile, AssetsSpec, SqlMigration};
+use crate::error::EngineError;
+
+/// Hex digits of a hash.
+const HASH: usize = 32;
+
+/// Files up to this size are kept in memory from being hashed to being uploaded.
+const KEPT: u64 = 64 * 1024;
+
+/// The static assets of a worker, and what is wrong with its folder.
+pub(super) fn assets(assets: &manifest::Assets) -> Result<(AssetsSpec, Vec<String>), EngineError> {
+    let site = Site::read(&assets.directory, html_of_scan(assets.html_handling))?;
+    let mut files = std::collections::BTreeMap::new();
+    for (path, file) in site.files {
+        let bytes = read(&file.path)?;
+        let content = if file.size <= KEPT {
+            AssetContent::Memory(bytes.clone())
+        } else {
+            AssetContent::File(file.path.clone())
+        };
+        files.insert(
+            path,
+            AssetFile {
+                hash: asset_hash(&bytes, file.path.extension().unwrap_or_default()),
+                size: bytes.len() as u64,
+                content_type: file.content_type,
+                content,
+            },
+        );
+    }
+    let config = AssetsConfig {
+        html_handling: Some(html(assets.html_handling)),
+        not_found_handling: Some(not_found(assets.not_found_handling)),
+        run_worker_first: match &assets.run_worker_first {
+            manifest::RunWorkerFirst::Never => None,
+            manifest::RunWorkerFirst::Always => Some(RunWorkerFirst::Always(true)),
+            manifest::RunWorkerFirst::Paths(paths) => Some(RunWorkerFirst::Paths(paths.clone())),
+        },
+        headers: site.headers,
+        redirects: site.redirects,
+    };
+    let complaints = site.complaints.iter().map(ToString::to_string).collect();
+    Ok((AssetsSpec { files, config }, complaints))
+}
+
+/// As wrangler makes it, so that what either uploaded need not be uploaded again: BLAKE3 over the
+/// content in base64 and the extension without its dot.
+pub fn asset_hash(content: &[u8], extension: &str) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(STANDARD.encode(content).as_bytes());
+    hasher.update(extension.as_bytes());
+    let mut hash = hasher.finalize().to_hex().to_string();
+    hash.truncate(HASH);
+    hash
+}
+
+/// The `*.sql` files of a folder, in the order of their names. No folder is no migrations: the first
+/// one makes it.
+pub(super) fn sql_migrations(folder: &Utf8Path) -> Result<Vec<SqlMigration>, EngineError> {
+    let cannot = |path: &Utf8Path, error: &std::io::Error| EngineError::Unreadable {
+        path: path.to_owned(),
+        why: error.to_string(),
+    };
+    let entries = match folder.read_dir_utf8() {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(cannot(folder, &error)),
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|error| cannot(folder, &error))?.into_path();
+        if path.extension() == Some("sql") && path.is_file() {
+            files.push(SqlMigration {
+                name: path.file_name().unwrap_or_default().to_owned(),
+                sql: std::fs::read_to_string(&path).map_err(|error| cannot(&path, &error))?,
+            });
+        }
+    }
+    files.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(files)
+}
+
+fn read(path: &Utf8Path) -> Result<Bytes, EngineError> {
+    std::fs::read(path)
+        .map(Bytes::from)
+        .map_err(|error| EngineError::Unreadable {
+            path: path.to_owned(),
+            why: error.to_string(),
+        })
+}
+
+fn html(handling: manifest::HtmlHandling) -> HtmlHandling {
+    match handling {
+        manifest::HtmlHandling::AutoTrailingSlash => HtmlHandling::AutoTrailingSlash,
+        manifest::HtmlHandling::ForceTrailingSlash => HtmlHandling::ForceTrailingSlash,
+        manifest::HtmlHandling::DropTrailingSlash => HtmlHandling::DropTrailingSlash,
+        manifest::HtmlHandling::None => HtmlHandling::None,
+    }
+}
+
+fn html_of_scan(handling: manifest::HtmlHandling) -> tiny_assets::HtmlHandling {
+    match handling {
+        manifest::HtmlHandling::AutoTrailingSlash => tiny_assets::HtmlHandling::AutoTrailingSlash,
+        manifest::HtmlHandling::ForceTrailingSlash => tiny_assets::HtmlHandling::ForceTrailingSlash,
+        manifest::HtmlHandling::DropTrailingSlash => tiny_assets::HtmlHandling::DropTrailingSlash,
+        manifest::HtmlHandling::None => tiny_assets::HtmlHandling::None,
+    }
+}
+
+fn not_found(handling: manifest::NotFoundHandling) -> NotFoundHandling {
+    match handling {
+        manifest::NotFoundHandling::None => NotFoundHandling::None,
+        manifest::NotFoundHandling::SinglePageApplication => {
+            NotFoundHandling::SinglePageApplication
+        }
+        manifest::NotFoundHandling::NotFoundPage => NotFoundHandling::NotFoundPage,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Computed with the reference implementation of BLAKE3.
+    #[test]
+    fn hashes_are_those_of_wrangler() {
+        assert_eq!(
+            asset_hash(b"hello\n", "txt"),
+            "56638d01375d9d28c49e281774cfd32f"
+        );
+        assert_eq!(asset_hash(b"", ""), "af1349b9f5f9a1a6a0404dea36dcc949");
+    }
+
+    #[test]
+    fn migrations_are_the_sql_files_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = Utf8Path::from_path(folder.path()).unwrap();
+        for (name, text) in [
+            ("0002_b.sql", "b"),
+            ("0001_a.sql", "a"),
+            ("readme.md", "no"),
+        ] {
+            std::fs::write(folder.join(name), text).unwrap();
+        }
+        let names: Vec<String> = sql_migrations(folder)
+            .unwrap()
+            .into_iter()
+            .map(|file| file.name)
+            .collect();
+        assert_eq!(names, ["0001_a.sql", "0002_b.sql"]);
+        assert!(sql_migrations(&folder.join("none")).unwrap().is_empty());
+    }
+}

@@ -1,0 +1,310 @@
+//! What is wanted, out of a manifest's stack and the code that was built.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tiny_cloudflare::{
+    BindingKind, CodeUpdate, ConsumerSettings, Limits, LogSettings, Observability, Placement,
+    Secret, TraceSettings,
+};
+use tiny_manifest::{self as manifest, ClassManagement, Stack, Worker, physical_name};
+
+use super::files;
+use super::{
+    BindingSpec, ClassSpec, Code, ConsumerSpec, D1Spec, Desired, SecretSpec, Spec, Want, WorkerSpec,
+};
+use crate::error::{EngineError, PlanError};
+use crate::{Address, Kind};
+
+impl Desired {
+    /// `code` is by the id of the worker; `secret` looks a secret's value up, by its name in the
+    /// manifest. Reads static assets and SQL migrations from the disk.
+    pub fn of(
+        stack: &Stack,
+        mut code: BTreeMap<String, Code>,
+        secret: &dyn Fn(&str) -> Option<Secret>,
+    ) -> Result<Self, EngineError> {
+        let mut desired = Self {
+            stack: stack.name.clone(),
+            stage: stack.stage.clone(),
+            protect: stack.protect,
+            resources: BTreeMap::new(),
+            complaints: Vec::new(),
+        };
+        let mut add = |kind, id: &str, spec, depends_on| {
+            let want = Want {
+                name: physical_name(&stack.name, &stack.stage, id),
+                spec,
+                depends_on,
+            };
+            desired.resources.insert(Address::new(kind, id), want);
+        };
+        for kv in &stack.kv {
+            add(Kind::Kv, &kv.id, Spec::Kv, BTreeSet::new());
+        }
+        for r2 in &stack.r2 {
+            add(Kind::R2, &r2.id, Spec::R2, BTreeSet::new());
+        }
+        for queue in &stack.queues {
+            add(Kind::Queue, &queue.id, Spec::Queue, BTreeSet::new());
+        }
+        for d1 in &stack.d1 {
+            let migrations = match &d1.migrations {
+                Some(folder) => files::sql_migrations(folder)?,
+                None => Vec::new(),
+            };
+            let spec = Spec::D1(D1Spec { migrations });
+            add(Kind::D1, &d1.id, spec, BTreeSet::new());
+        }
+        let mut complaints = Vec::new();
+        for worker in &stack.workers {
+            let code = code
+                .remove(&worker.id)
+                .ok_or_else(|| PlanError::Impossible {
+                    address: Address::new(Kind::Worker, &worker.id),
+                    why: "its code was not built".to_owned(),
+                    help: "run `tiny build` to see why".to_owned(),
+                })?;
+            let spec = worker_spec(worker, code, secret, &mut complaints)?;
+            let depends_on = dependencies(&worker.id, &spec);
+            add(
+                Kind::Worker,
+                &worker.id,
+                Spec::Worker(Box::new(spec)),
+                depends_on,
+            );
+        }
+        desired.complaints = complaints;
+        Ok(desired)
+    }
+}
+
+fn worker_spec(
+    worker: &Worker,
+    code: Code,
+    secret: &dyn Fn(&str) -> Option<Secret>,
+    complaints: &mut Vec<String>,
+) -> Result<WorkerSpec, EngineError> {
+    let assets = match &worker.assets {
+        Some(assets) => {
+            let (assets, problems) = files::assets(assets)?;
+            complaints.extend(problems);
+            Some(assets)
+        }
+        None => None,
+    };
+    Ok(WorkerSpec {
+        code,
+        compatibility_date: worker.compatibility_date.clone(),
+        compatibility_flags: worker.compatibility_flags.clone(),
+        vars: worker.vars.clone(),
+        secrets: worker
+            .secrets
+            .iter()
+            .map(|wanted| (wanted.name.clone(), secret_spec(wanted, secret)))
+            .collect(),
+        bindings: bindings(worker),
+        classes: classes(worker),
+        tagged_migrations: worker.class_management == ClassManagement::Tags,
+        code_update: match worker.code_update {
+            manifest::CodeUpdate::Immediate => CodeUpdate::Immediate,
+            manifest::CodeUpdate::Deferred { max_delay } => CodeUpdate::Deferred { max_delay },
+        },
+        assets,
+        url: worker.url,
+        crons: worker.crons.clone(),
+        routes: worker
+            .routes
+            .iter()
+            .map(|route| (route.pattern.clone(), route.zone.clone()))
+            .collect(),
+        domains: worker.domains.iter().cloned().collect(),
+        consumers: worker
+            .consumers
+            .iter()
+            .map(|consumer| (consumer.queue.clone(), consumer_spec(consumer)))
+            .collect(),
+        observability: worker.observability.as_ref().map(observability),
+        limits: limits(&worker.limits),
+        placement: worker.placement.as_ref().map(placement),
+        logpush: worker.logpush,
+        tail_consumers: worker.tail_consumers.clone(),
+    })
+}
+
+/// A value at hand wins, also over one that would be made up.
+fn secret_spec(wanted: &manifest::Secret, value: &dyn Fn(&str) -> Option<Secret>) -> SecretSpec {
+    match value(&wanted.name) {
+        Some(value) => SecretSpec::Value(value),
+        None if wanted.generate => SecretSpec::Generate,
+        None => SecretSpec::Keep,
+    }
+}
+
+fn bindings(worker: &Worker) -> BTreeMap<String, BindingSpec> {
+    let objects = worker.durable_objects.iter().map(|object| {
+        let binding = BindingSpec::DurableObject {
+            class: object.class.clone(),
+            worker: object.worker.clone(),
+        };
+        (object.binding.clone(), binding)
+    });
+    let assets = worker.assets.iter().filter_map(|assets| {
+        let name = assets.binding.clone()?;
+        Some((name, BindingSpec::Assets))
+    });
+    let others = worker
+        .bindings
+        .iter()
+        .map(|(name, written)| (name.clone(), binding(written)));
+    objects.chain(assets).chain(others).collect()
+}
+
+fn binding(written: &manifest::Binding) -> BindingSpec {
+    use manifest::Binding as Written;
+    match written.clone() {
+        Written::Kv { id } => BindingSpec::Kv { id },
+        Written::R2 { id } => BindingSpec::R2 { id },
+        Written::D1 { id } => BindingSpec::D1 { id },
+        Written::Queue { id, delivery_delay } => BindingSpec::Queue { id, delivery_delay },
+        Written::RateLimit { limit, period } => BindingSpec::RateLimit { limit, period },
+        Written::Service {
+            worker,
+            entrypoint,
+            props,
+        } => BindingSpec::Service {
+            worker,
+            entrypoint,
+            props,
+        },
+        Written::Assets => BindingSpec::Assets,
+        Written::AnalyticsEngine { dataset } => {
+            BindingSpec::Plain(BindingKind::AnalyticsEngine { dataset })
+        }
+        Written::VersionMetadata => BindingSpec::Plain(BindingKind::VersionMetadata),
+        Written::Ai => BindingSpec::Plain(BindingKind::Ai),
+        Written::Browser => BindingSpec::Plain(BindingKind::Browser),
+        Written::Images => BindingSpec::Plain(BindingKind::Images),
+        Written::Vectorize { index } => {
+            BindingSpec::Plain(BindingKind::Vectorize { index_name: index })
+        }
+        Written::Hyperdrive { id, .. } => BindingSpec::Plain(BindingKind::Hyperdrive { id }),
+        Written::SendEmail {
+            destination_address,
+            allowed_destination_addresses,
+            allowed_sender_addresses,
+        } => BindingSpec::Plain(BindingKind::SendEmail {
+            destination_address,
+            allowed_destination_addresses,
+            allowed_sender_addresses,
+        }),
+        Written::SecretsStore { store, secret } => {
+            BindingSpec::Plain(BindingKind::SecretsStoreSecret {
+                store_id: store,
+                secret_name: secret,
+            })
+        }
+        Written::MtlsCertificate { id } => {
+            BindingSpec::Plain(BindingKind::MtlsCertificate { certificate_id: id })
+        }
+        Written::DispatchNamespace { namespace } => {
+            BindingSpec::Plain(BindingKind::DispatchNamespace { namespace })
+        }
+        Written::Pipeline { name } => BindingSpec::Plain(BindingKind::Pipelines { pipeline: name }),
+    }
+}
+
+/// The classes of the worker itself; several bindings may lead to one of them, and any of them may
+/// say where it comes from.
+fn classes(worker: &Worker) -> BTreeMap<String, ClassSpec> {
+    let mut classes: BTreeMap<String, ClassSpec> = BTreeMap::new();
+    let own = worker
+        .durable_objects
+        .iter()
+        .filter(|object| object.worker.is_none());
+    for object in own {
+        let class = classes.entry(object.class.clone()).or_default();
+        if let Some(renamed_from) = &object.renamed_from {
+            class.renamed_from = Some(renamed_from.clone());
+        }
+        if let Some(transfer) = &object.transferred_from {
+            class.transferred_from = Some((transfer.worker.clone(), transfer.class.clone()));
+        }
+    }
+    classes
+}
+
+fn consumer_spec(consumer: &manifest::Consumer) -> ConsumerSpec {
+    ConsumerSpec {
+        settings: ConsumerSettings {
+            batch_size: Some(consumer.batch_size),
+            max_wait_time_ms: Some(consumer.batch_timeout.saturating_mul(1000)),
+            max_retries: Some(consumer.max_retries),
+            retry_delay: consumer.retry_delay,
+            max_concurrency: consumer.max_concurrency,
+        },
+        dead_letter_queue: consumer.dead_letter_queue.clone(),
+    }
+}
+
+fn observability(written: &manifest::Observability) -> Observability {
+    Observability {
+        enabled: written.enabled,
+        head_sampling_rate: written.head_sampling_rate,
+        logs: written.logs.as_ref().map(|logs| LogSettings {
+            enabled: logs.enabled,
+            invocation_logs: logs.invocation_logs,
+            head_sampling_rate: logs.head_sampling_rate,
+        }),
+        traces: written.traces.as_ref().map(|traces| TraceSettings {
+            enabled: traces.enabled,
+            head_sampling_rate: traces.head_sampling_rate,
+        }),
+    }
+}
+
+fn limits(written: &manifest::Limits) -> Option<Limits> {
+    (*written != manifest::Limits::default()).then_some(Limits {
+        cpu_ms: written.cpu_ms,
+        subrequests: written.subrequests,
+    })
+}
+
+fn placement(written: &manifest::Placement) -> Placement {
+    match written {
+        manifest::Placement::Mode(manifest::PlacementMode::Smart) => Placement::Smart,
+        manifest::Placement::Region(region) => Placement::Region(region.clone()),
+        manifest::Placement::Host(host) => Placement::Host(host.clone()),
+    }
+}
+
+/// What has to be there before the worker: what it binds, what it consumes, who gets its logs.
+fn dependencies(own: &str, spec: &WorkerSpec) -> BTreeSet<Address> {
+    let mut found = BTreeSet::new();
+    for binding in spec.bindings.values() {
+        let (kind, id) = match binding {
+            BindingSpec::Kv { id } => (Kind::Kv, id),
+            BindingSpec::R2 { id } => (Kind::R2, id),
+            BindingSpec::D1 { id } => (Kind::D1, id),
+            BindingSpec::Queue { id, .. } => (Kind::Queue, id),
+            BindingSpec::DurableObject {
+                worker: Some(worker),
+                ..
+            }
+            | BindingSpec::Service { worker, .. } => (Kind::Worker, worker),
+            BindingSpec::DurableObject { worker: None, .. }
+            | BindingSpec::RateLimit { .. }
+            | BindingSpec::Assets
+            | BindingSpec::Plain(_) => continue,
+        };
+        found.insert(Address::new(kind, id));
+    }
+    for (queue, consumer) in &spec.consumers {
+        let queues = std::iter::once(queue).chain(&consumer.dead_letter_queue);
+        found.extend(queues.map(|id| Address::new(Kind::Queue, id)));
+    }
+    let tails = spec.tail_consumers.iter();
+    found.extend(tails.map(|id| Address::new(Kind::Worker, id)));
+    // A worker may bind itself.
+    found.remove(&Address::new(Kind::Worker, own));
+    found
+}
