@@ -8,7 +8,9 @@ use http::StatusCode;
 
 use crate::app::App;
 use crate::options::ProgramsProvider;
+use crate::store::Files;
 use crate::values::{KvKeys, KvValue, R2Object};
+use crate::workers::{Code, Compatibility, ProbeError, Probed};
 
 /// The runtime, started when it is first needed.
 pub(crate) struct Hosting {
@@ -33,6 +35,16 @@ impl Hosting {
     pub(crate) async fn start(&self, _app: &App) {}
 
     pub(crate) async fn stop(&self) {}
+
+    /// Starts code once, apart from all others, to see what it is.
+    pub(crate) async fn probe(
+        &self,
+        _files: &Files,
+        _code: &Code,
+        _compatibility: &Compatibility,
+    ) -> Result<Probed, ProbeError> {
+        Err(ProbeError::NoRuntime("workers do not run".to_owned()))
+    }
 
     /// What the account says of queues' consumers is no longer what runs.
     pub(crate) async fn changed(&self) {}

@@ -50,9 +50,7 @@ pub(crate) fn nameless_binding() -> ApiError {
 pub(crate) fn binding_twice(name: &str) -> ApiError {
     ApiError::bad(
         10053,
-        format!(
-            "Binding name '{name}' already in use. Please use a different name and try again."
-        ),
+        format!("Binding name '{name}' already in use. Please use a different name and try again."),
     )
 }
 

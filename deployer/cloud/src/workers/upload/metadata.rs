@@ -12,6 +12,7 @@ use super::settings::{
     check_tags,
 };
 use crate::envelope::ApiError;
+use crate::strict::parse_json;
 use crate::workers::classes::{Migrations, RawExport};
 use crate::workers::refusal;
 
@@ -129,8 +130,7 @@ pub(crate) struct Annotations {
     /// Only in answers: `upload`, `secret`, `deployment`, ….
     #[serde(
         rename = "workers/triggered_by",
-        skip_serializing_if = "Option::is_none",
-        skip_deserializing
+        skip_serializing_if = "Option::is_none"
     )]
     pub(crate) triggered_by: Option<String>,
 }
@@ -141,7 +141,13 @@ impl Annotations {
         self
     }
 
-    fn check(&self) -> Result<(), ApiError> {
+    /// As they came with a request.
+    pub(crate) fn check(&self) -> Result<(), ApiError> {
+        if self.triggered_by.is_some() {
+            return Err(refusal::invalid(
+                "annotation `workers/triggered_by` is Cloudflare's own",
+            ));
+        }
         let limits = [
             ("workers/message", &self.message, 1000),
             ("workers/tag", &self.tag, 100),
@@ -196,8 +202,7 @@ struct PackageDependency {
 impl Metadata {
     /// Reads the part, and checks all that can be told from it alone.
     pub(crate) fn parse(json: &[u8], today: chrono::NaiveDate) -> Result<Self, ApiError> {
-        let wire: Wire = crate::strict::parse(json)
-            .map_err(|why| refusal::unreadable(format!("metadata: {why}")))?;
+        let wire: Wire = parse_json(json, "`metadata`")?;
         let entry = match (wire.main_module, wire.body_part) {
             (Some(_), Some(_)) => {
                 return Err(refusal::invalid(
@@ -208,7 +213,10 @@ impl Metadata {
             (None, Some(part)) => Some(Entry::ServiceWorker(part)),
             (None, None) => None,
         };
-        if wire.containers.is_some_and(|containers| !containers.is_empty()) {
+        if wire
+            .containers
+            .is_some_and(|containers| !containers.is_empty())
+        {
             return Err(refusal::invalid(
                 "`containers`: the local Cloudflare has no containers",
             ));
