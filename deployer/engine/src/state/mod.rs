@@ -6,9 +6,12 @@ mod format;
 mod hash;
 mod holder;
 mod local;
+mod noted_secret;
 mod remote;
 mod store;
 mod surgery;
+#[cfg(test)]
+mod tests;
 mod upgrade;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -29,3 +29,63 @@ fn run(document: &mut Value, from: u32, steps: &[Step]) -> Result<(), String> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Three schemas that never were: a field renamed, then split in two, then dropped.
+    const CHAIN: [Step; 3] = [
+        |document| {
+            let fields = document.as_object_mut().ok_or("no object")?;
+            let name = fields.remove("nmae").ok_or("`nmae` is missing")?;
+            fields.insert("name".to_owned(), name);
+            Ok(())
+        },
+        |document| {
+            let name = document["name"].as_str().ok_or("`name` is no text")?;
+            let (stack, stage) = name.split_once('-').ok_or("`name` has no hyphen")?;
+            *document = json!({"schema": document["schema"], "stack": stack, "stage": stage});
+            Ok(())
+        },
+        |document| {
+            if let Some(fields) = document.as_object_mut() {
+                fields.remove("stage");
+            }
+            Ok(())
+        },
+    ];
+
+    fn upgraded(mut document: Value, from: u32) -> Result<Value, String> {
+        run(&mut document, from, &CHAIN).map(|()| document)
+    }
+
+    #[test]
+    fn every_schema_reaches_the_last_one_step_by_step() {
+        let last = json!({"schema": 4, "stack": "todo"});
+        for (from, document) in [
+            (1, json!({"schema": 1, "nmae": "todo-prod"})),
+            (2, json!({"schema": 2, "name": "todo-prod"})),
+            (3, json!({"schema": 3, "stack": "todo", "stage": "prod"})),
+            (4, json!({"schema": 4, "stack": "todo"})),
+        ] {
+            assert_eq!(
+                upgraded(document, from).unwrap(),
+                last,
+                "from schema {from}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_document_that_is_not_what_it_says_is_refused_where_it_shows() {
+        let why = upgraded(json!({"schema": 1, "name": "todo-prod"}), 1).unwrap_err();
+        assert_eq!(why, "from schema 1: `nmae` is missing");
+        let why = upgraded(json!({"schema": 1, "nmae": "todo"}), 1).unwrap_err();
+        assert_eq!(why, "from schema 2: `name` has no hyphen");
+        let why = upgraded(json!({"schema": 0}), 0).unwrap_err();
+        assert_eq!(why, "there never was a schema 0");
+    }
+}

@@ -17,7 +17,7 @@ use lease::Place;
 pub(super) use lease::Lease;
 
 /// How long a lease lasts that nobody renews; it is renewed three times as often.
-pub(super) const LEASE: Duration = Duration::from_secs(60);
+pub(super) const LEASE: Duration = Duration::from_mins(1);
 
 #[derive(Debug)]
 pub(super) struct RemoteStore {
