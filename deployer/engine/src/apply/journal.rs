@@ -50,7 +50,7 @@ pub(super) fn settle(state: &mut State, plan: &Plan, actual: &Actual, cloud: &Ac
 }
 
 /// The intent, before the first call.
-pub(super) fn begin(state: &mut State, step: &Step) {
+pub(crate) fn begin(state: &mut State, step: &Step) {
     let fresh = || Record {
         name: step.name.clone(),
         status: Status::Creating,
@@ -78,7 +78,7 @@ pub(super) fn begin(state: &mut State, step: &Step) {
 }
 
 /// The step did what it was to do.
-pub(super) fn done(state: &mut State, step: &Step, made: Made) {
+pub(crate) fn done(state: &mut State, step: &Step, made: Made) {
     if step.action == Action::Delete {
         state.resources.remove(&step.address);
         for other in state.resources.values_mut() {

@@ -2,7 +2,7 @@
 //! the first call it makes and again when it is done. A run that ends anywhere, by whatever, leaves
 //! a record from which the next one goes on.
 
-mod journal;
+pub(crate) mod journal;
 mod schedule;
 
 use std::sync::{Mutex, PoisonError};

@@ -278,7 +278,7 @@ fn placement(written: &manifest::Placement) -> Placement {
 }
 
 /// What has to be there before the worker: what it binds, what it consumes, who gets its logs.
-fn dependencies(own: &str, spec: &WorkerSpec) -> BTreeSet<Address> {
+pub(crate) fn dependencies(own: &str, spec: &WorkerSpec) -> BTreeSet<Address> {
     let mut found = BTreeSet::new();
     for binding in spec.bindings.values() {
         let (kind, id) = match binding {

@@ -14,6 +14,8 @@ use tiny_manifest::StageName;
 use crate::Address;
 
 pub use files::asset_hash;
+#[cfg(test)]
+pub(crate) use from_stack::dependencies;
 
 /// Everything that a stage shall have, and nothing else.
 #[derive(Debug, Clone)]

@@ -5,6 +5,8 @@ mod classify;
 mod order;
 mod reason;
 mod step;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use classify::is_ours;
 use serde::ser::SerializeStruct as _;

@@ -1,7 +1,9 @@
 //! Why something is done, in a few words that complete "because".
 
 use crate::Live;
-use crate::properties::{Change, changes};
+use serde_json::Value;
+
+use crate::properties::{Change, Properties, changes};
 use crate::state::{Record, Status};
 
 /// `code and vars change`
@@ -49,12 +51,16 @@ pub(super) fn enumerated(names: &[&str]) -> String {
     }
 }
 
-/// The same for the paths of a draft that follows another.
-pub(super) fn files(
-    before: &crate::Properties,
-    after: &crate::Properties,
-) -> (Vec<Change>, String) {
-    let found = changes(before, after);
+/// The files that stand in `after` and not in `before`, each as a change of its own.
+pub(super) fn files(before: &Properties, after: &Properties) -> (Vec<Change>, String) {
+    let mut before = before.clone();
+    for (name, value) in after {
+        if value.is_object() {
+            let none = || Value::Object(Properties::new());
+            before.entry(name.clone()).or_insert_with(none);
+        }
+    }
+    let found = changes(&before, after);
     let reason = match found.len() {
         1 => "1 SQL migration is pending".to_owned(),
         count => format!("{count} SQL migrations are pending"),
