@@ -34,6 +34,9 @@ pub(crate) struct ResultInfo {
     /// An empty one says that this was the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cursor: Option<String>,
+    /// Of lists of R2's objects.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) is_truncated: Option<bool>,
 }
 
 impl<T: Serialize> Answer<T> {

@@ -39,3 +39,22 @@ pub(crate) struct R2Object {
     /// Quoted hash, as R2 gives it; not needed to put one.
     pub(crate) etag: Option<String>,
 }
+
+/// An object in a list of objects.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub(crate) struct R2Listed {
+    pub(crate) key: String,
+    pub(crate) size: u64,
+    /// Without quotes.
+    pub(crate) etag: String,
+    /// As `2026-01-31T12:00:00.000Z`.
+    pub(crate) last_modified: String,
+}
+
+/// Some of a bucket's objects, in their order.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct R2Objects {
+    pub(crate) objects: Vec<R2Listed>,
+    /// Where the list goes on.
+    pub(crate) cursor: Option<String>,
+}

@@ -9,7 +9,7 @@ use http::StatusCode;
 use crate::app::App;
 use crate::options::ProgramsProvider;
 use crate::store::Files;
-use crate::values::{KvKeys, KvValue, R2Object};
+use crate::values::{KvKeys, KvValue, R2Object, R2Objects};
 use crate::workers::{Code, Compatibility, ProbeError, Probed};
 
 /// The runtime, started when it is first needed.
@@ -103,6 +103,17 @@ impl Hosting {
     }
 
     pub(crate) async fn r2_delete(&self, _bucket: &str, _key: &str) -> Result<(), HostingError> {
+        Err(HostingError::NotRunning(String::new()))
+    }
+
+    /// At most 1000 objects at once.
+    pub(crate) async fn r2_list(
+        &self,
+        _bucket: &str,
+        _prefix: &str,
+        _limit: u32,
+        _cursor: Option<&str>,
+    ) -> Result<R2Objects, HostingError> {
         Err(HostingError::NotRunning(String::new()))
     }
 

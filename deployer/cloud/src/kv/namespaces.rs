@@ -4,6 +4,7 @@ use axum::extract::State;
 use rusqlite::{OptionalExtension as _, Row, Transaction};
 use serde::{Deserialize, Serialize};
 
+use super::code;
 use crate::app::App;
 use crate::envelope::{Answer, ApiError, Reply};
 use crate::id;
@@ -12,10 +13,6 @@ use crate::time;
 
 const PAGES: PageRule = PageRule::new(20, 1, 1000);
 const LONGEST_TITLE: usize = 512;
-
-const NOT_FOUND: u32 = 10013;
-const TITLE_TAKEN: u32 = 10014;
-const NO_TITLE: u32 = 10019;
 
 /// A namespace, as answers show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -30,7 +27,7 @@ impl Namespace {
     pub(crate) fn find(tx: &Transaction<'_>, id: &str) -> Result<Self, ApiError> {
         Self::with_id(tx, id)?.ok_or_else(|| {
             ApiError::not_found(
-                NOT_FOUND,
+                code::NO_NAMESPACE,
                 format!("get namespace: namespace '{id}' not found"),
             )
         })
@@ -102,11 +99,11 @@ pub(super) struct Titled {
 impl Titled {
     fn checked(self) -> Result<String, ApiError> {
         if self.title.is_empty() {
-            return Err(ApiError::bad(NO_TITLE, "a namespace needs a title"));
+            return Err(ApiError::bad(code::TITLE, "a namespace needs a title"));
         }
         if self.title.len() > LONGEST_TITLE {
             return Err(ApiError::bad(
-                NO_TITLE,
+                code::TITLE,
                 format!("a title has at most {LONGEST_TITLE} bytes"),
             ));
         }
@@ -120,7 +117,7 @@ fn title_is_free(tx: &Transaction<'_>, title: &str, except: &str) -> Result<(), 
         .exists([title, except])?;
     if is_taken {
         return Err(ApiError::bad(
-            TITLE_TAKEN,
+            code::TITLE_TAKEN,
             "a namespace with this account ID and title already exists",
         ));
     }

@@ -83,7 +83,7 @@ impl Page {
             total_pages: Some(
                 u32::try_from(total.div_ceil(self.per_page as usize)).unwrap_or(u32::MAX),
             ),
-            cursor: None,
+            ..ResultInfo::default()
         };
         Answer::new(items).with_info(info)
     }
