@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use crate::resources::WorkerReading;
 use crate::{Address, Properties};
 
 /// The resources of a stage that were found in the account.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Actual {
     pub resources: BTreeMap<Address, Live>,
+    /// What else was read of workers, and of the account around them; also of those that are not
+    /// there. A worker that is not in it was not read.
+    pub workers: BTreeMap<Address, WorkerReading>,
 }
 
 /// One resource as Cloudflare has it.

@@ -5,6 +5,7 @@ use std::fmt;
 use tiny_cloudflare::CloudflareError;
 
 use crate::plan::{Loss, Step};
+use crate::resources::WorkerError;
 use crate::state::StateError;
 use crate::{Address, Kind};
 
@@ -124,6 +125,10 @@ pub enum EngineError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Plan(#[from] PlanError),
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Worker(#[from] WorkerError),
 
     /// Several steps that were under way at once.
     #[error("{} steps failed", failures.len())]

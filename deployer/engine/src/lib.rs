@@ -36,6 +36,7 @@ pub use progress::{Event, Progress, Silent};
 pub use properties::{Change, Properties, changes};
 pub use recover::{import, recover};
 pub use refresh::{Depth, refresh};
+pub use resources::{ClassError, WorkerError, WorkerReading, upload_metadata};
 pub use state::{
     Guard, Holder, InputHash, Record, Recorded, SCHEMA, SecretHasher, StageSummary, State,
     StateError, StateStore, Status, Version,

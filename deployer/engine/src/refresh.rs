@@ -62,7 +62,10 @@ pub async fn refresh(
         };
         resources::read(kind, &lists, &sought).await
     });
-    let found = try_join_all(reads).await?;
+    let mut found = try_join_all(reads).await?;
+    for kind in &mut found {
+        actual.workers.append(&mut kind.workers);
+    }
     actual.resources.extend(proven(found));
     Ok(actual)
 }

@@ -90,6 +90,8 @@ pub(crate) fn done(state: &mut State, step: &Step, made: Made) {
         return;
     };
     record.outputs.extend(made.outputs);
+    // An empty one takes back what was there: a URL that is no more.
+    record.outputs.retain(|_, value| !value.is_empty());
     // A first pass is half a step: only the whole one closes the record.
     if step.part != Part::Groundwork {
         let properties = made.properties.unwrap_or_else(|| step.properties.clone());

@@ -9,49 +9,7 @@ mod named;
 mod queue;
 mod r2;
 mod work;
-
-/// Holds the place of the worker kind until its folder is whole.
-mod worker {
-    use super::*;
-
-    pub(crate) struct Worker;
-
-    impl Worker {
-        fn missing(address: &Address) -> PlanError {
-            PlanError::Impossible {
-                address: address.clone(),
-                why: "workers cannot be deployed yet".to_owned(),
-                help: String::new(),
-            }
-        }
-    }
-
-    impl Resource for Worker {
-        async fn read(&self, _: &Lists<'_>, _: &Sought<'_>) -> Result<Found, EngineError> {
-            Ok(Found::default())
-        }
-
-        fn draft(&self, item: &Item<'_>) -> Result<Draft, PlanError> {
-            Err(Self::missing(item.address))
-        }
-
-        fn losses(&self, _: &Leaving<'_>) -> Vec<Loss> {
-            Vec::new()
-        }
-
-        async fn create(&self, work: &Work<'_>, _: &Want) -> Result<Made, EngineError> {
-            Err(Self::missing(&work.step.address).into())
-        }
-
-        async fn update(&self, work: &Work<'_>, _: &Want) -> Result<Made, EngineError> {
-            Err(Self::missing(&work.step.address).into())
-        }
-
-        async fn delete(&self, work: &Work<'_>) -> Result<(), EngineError> {
-            Err(Self::missing(&work.step.address).into())
-        }
-    }
-}
+mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -63,6 +21,7 @@ use crate::{Actual, Address, Goal, Kind, Live, Properties, Record, State, Want};
 
 pub(crate) use lists::Lists;
 pub(crate) use work::Work;
+pub use worker::{ClassError, Reading as WorkerReading, WorkerError, upload_metadata};
 
 /// A kind of resource.
 pub(crate) trait Resource {
@@ -116,6 +75,8 @@ pub(crate) struct Found {
     /// What workers that carry our tags bind, as Cloudflare names it: ids of KV namespaces and D1
     /// databases, names of buckets and queues. It proves whose those are when no record tells.
     pub(crate) bound: BTreeSet<(Kind, String)>,
+    /// What steps of workers need beside that.
+    pub(crate) workers: BTreeMap<Address, WorkerReading>,
 }
 
 /// One wanted resource, with all there is to know when it is planned.

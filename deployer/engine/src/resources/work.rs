@@ -7,7 +7,7 @@ use tiny_cloudflare::Account;
 use crate::error::EngineError;
 use crate::plan::Step;
 use crate::progress::{Event, Progress};
-use crate::{Actual, Address, Goal, Live, Record, State, Want};
+use crate::{Actual, Address, Goal, Live, Record, State};
 
 /// The surroundings of one step.
 pub(crate) struct Work<'a> {
@@ -34,18 +34,6 @@ impl<'a> Work<'a> {
         self.actual.resources.get(address)
     }
 
-    pub(crate) fn want(&self, address: &Address) -> Option<&'a Want> {
-        self.goal.want(address)
-    }
-
-    /// The physical name of a resource of this stage.
-    pub(crate) fn name_of(&self, address: &Address) -> Option<String> {
-        self.record(address)
-            .map(|record| record.name)
-            .or_else(|| self.want(address).map(|want| want.name.clone()))
-            .or_else(|| self.live(address).map(|live| live.name.clone()))
-    }
-
     /// What Cloudflare answered when the resource was made: `id`, ….
     pub(crate) fn output(&self, address: &Address, output: &str) -> Result<String, EngineError> {
         self.record(address)
@@ -58,9 +46,9 @@ impl<'a> Work<'a> {
             })
     }
 
-    /// Keys the hashes that stand for secrets.
-    pub(crate) fn salt(&self) -> String {
-        self.with_state(|state| state.salt.clone())
+    /// All that is recorded by now.
+    pub(crate) fn state_now(&self) -> State {
+        self.with_state(State::clone)
     }
 
     /// Tells people what is going on: `uploading 12 of 40 assets`.
