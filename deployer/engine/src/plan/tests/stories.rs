@@ -34,10 +34,6 @@ fn everything_is_made_at_first() {
     2 create kv.sessions
     3 create r2.files
     4 create queue.jobs
-    "#0001_create.sql":"applied","0002_index.sql":"applied"}
-    2 create kv.sessions
-    3 create r2.files
-    4 create queue.jobs
     "#);
 }
 
@@ -138,10 +134,6 @@ fn what_our_worker_binds_is_adopted() {
     2 adopt kv.sessions: it is there and belongs to this stage, but was not recorded
     3 create r2.files
     4 create queue.jobs
-    "#0001_create.sql":"applied","0002_index.sql":"applied"}
-    2 adopt kv.sessions: it is there and belongs to this stage, but was not recorded
-    3 create r2.files
-    4 create queue.jobs
     "#);
 }
 
@@ -183,20 +175,12 @@ fn an_interruption_is_taken_up() {
     2 create kv.sessions
     3 create r2.files: an earlier run did not get that far
     4 create queue.jobs
-    "#0001_create.sql":"applied","0002_index.sql":"applied"}
-    2 create kv.sessions
-    3 create r2.files: an earlier run did not get that far
-    4 create queue.jobs
     "#);
     assert_snapshot!(told(&after_the_call.plan().unwrap()), @r#"
     0 create d1.archive
     1 migrate d1.archive migrations (after 0): 2 SQL migrations are pending
         migrations.0001_create.sql: - -> "applied"
         migrations.0002_index.sql: - -> "applied"
-    2 create kv.sessions
-    3 adopt r2.files: an earlier run was interrupted making it
-    4 create queue.jobs
-    "#0001_create.sql":"applied","0002_index.sql":"applied"}
     2 create kv.sessions
     3 adopt r2.files: an earlier run was interrupted making it
     4 create queue.jobs
@@ -300,53 +284,6 @@ fn the_json_is_what_scripts_rely_on() {
               "path": "migrations.0002_index.sql",
               "before": null,
               "after": "applied"
-            }
-          ],
-          "losses": [],
-          "after": [
-            0
-          ]
-        }
-      ],
-      "summary": {
-        "create": 1,
-        "update": 0,
-        "replace": 0,
-        "delete": 0,
-        "adopt": 0,
-        "migrate": 1,
-        "none": 0
-      },
-      "drift": [],
-      "notes": []
-    }
-    "#stack": "shop",
-      "stage": "prod",
-      "steps": [
-        {
-          "action": "create",
-          "kind": "d1",
-          "id": "archive",
-          "name": "shop-prod-archive",
-          "reason": "",
-          "changes": [],
-          "losses": [],
-          "after": []
-        },
-        {
-          "action": "migrate",
-          "kind": "d1",
-          "id": "archive",
-          "name": "shop-prod-archive",
-          "reason": "1 SQL migration is pending",
-          "changes": [
-            {
-              "path": "migrations",
-              "before": null,
-              "after": {
-                "0001_create.sql": "applied",
-                "0002_index.sql": "applied"
-              }
             }
           ],
           "losses": [],
