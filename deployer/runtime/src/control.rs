@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::Request;
 use http::header::{CONTENT_TYPE, HOST};
+use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
@@ -21,8 +21,8 @@ const PATIENCE: Duration = Duration::from_mins(16);
 /// Reaches into the workers, whichever workerd runs them. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Controller {
-    address: SocketAddr,
-    token: Token,
+    pub(crate) address: SocketAddr,
+    pub(crate) token: Token,
 }
 
 #[derive(Deserialize)]
@@ -69,6 +69,14 @@ impl Controller {
         Ok(outcome.as_str().unwrap_or("unknown").to_owned())
     }
 
+    /// Names the workers whose invocations are told as [`crate::RuntimeEvent::Trace`]; a new
+    /// workerd begins with none. Needs [`crate::Reach::traces`].
+    pub async fn watch(&self, workers: &[String]) -> Result<(), RuntimeError> {
+        self.call(json!({ "call": "watch", "workers": workers }))
+            .await
+            .map(drop)
+    }
+
     /// Makes one call; the answer is what the call returns.
     pub(crate) async fn call(&self, call: Value) -> Result<Value, RuntimeError> {
         let answer = tokio::time::timeout(PATIENCE, self.send(call.to_string()))
@@ -83,31 +91,35 @@ impl Controller {
     }
 
     async fn send(&self, body: String) -> Result<Answer, RuntimeError> {
-        let broken = |error: Box<dyn std::error::Error + Send + Sync>| {
-            RuntimeError::Refused(format!("the workers broke off: {error}"))
-        };
-        let stream = TcpStream::connect(self.address).await?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| broken(error.into()))?;
-        // It ends with the answer; how is seen there.
-        let connection = tokio::spawn(connection);
         let request = Request::post("/")
             .header(HOST, "tiny")
             .header(CONTENT_TYPE, "application/json")
             .header(TOKEN_HEADER, self.token.as_str())
             .body(Full::new(Bytes::from(body)))
-            .map_err(|error| broken(error.into()))?;
-        let response = sender
-            .send_request(request)
-            .await
-            .map_err(|error| broken(error.into()))?;
-        let body = response
-            .into_body()
-            .collect()
-            .await
-            .map_err(|error| broken(error.into()))?;
-        connection.abort();
-        serde_json::from_slice(&body.to_bytes()).map_err(|error| broken(error.into()))
+            .map_err(broken)?;
+        let answer = exchange(self.address, request).await?;
+        serde_json::from_slice(answer.body()).map_err(broken)
     }
+}
+
+/// One request on a connection of its own.
+pub(crate) async fn exchange(
+    address: SocketAddr,
+    request: Request<Full<Bytes>>,
+) -> Result<Response<Bytes>, RuntimeError> {
+    let stream = TcpStream::connect(address).await?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(broken)?;
+    // It ends with the answer; how is seen there.
+    let connection = tokio::spawn(connection);
+    let response = sender.send_request(request).await.map_err(broken)?;
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.map_err(broken)?.to_bytes();
+    connection.abort();
+    Ok(Response::from_parts(parts, body))
+}
+
+fn broken(error: impl std::error::Error) -> RuntimeError {
+    RuntimeError::Refused(format!("the workers broke off: {error}"))
 }

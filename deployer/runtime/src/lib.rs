@@ -13,19 +13,23 @@ mod error;
 mod guard;
 mod host;
 mod migrations;
+mod probe;
 mod process;
 mod runtime;
 mod stack;
 mod token;
+mod values;
 
 pub use config::CF_HEADER;
 pub use control::Controller;
 pub use error::RuntimeError;
 pub use guard::spawn_guarded;
 pub use host::{AssetHost, D1Host};
+pub use probe::{ExportKind, ProbeError, ProbeRequest, Probed, probe};
 pub use process::{LogLevel, RuntimeEvent};
 pub use runtime::{Prepared, Programs, Runtime};
 pub use stack::{
     Binding, ClassStorage, D1Database, DurableClass, Hyperdrive, Module, ModuleKind, QueueConsumer,
     Reach, Stack, Worker,
 };
+pub use values::{KvEntry, KvKey, KvPage, R2Head, R2Page};

@@ -20,7 +20,7 @@ use crate::guard;
 use crate::runtime::Programs;
 
 /// How long workerd may take until it listens. A large app is compiled in well under a second.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How many of its last lines go into an error.
 const LAST_WORDS: usize = 40;
@@ -89,6 +89,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) environment: &'a [(String, String)],
     pub(crate) sockets: Vec<(String, &'a Socket)>,
     pub(crate) inspector: Option<SocketAddr>,
+    /// How long it may take until it listens.
+    pub(crate) patience: Duration,
     pub(crate) generation: u64,
     pub(crate) events: mpsc::UnboundedSender<RuntimeEvent>,
 }
@@ -155,7 +157,7 @@ impl Launch<'_> {
             // An end is seen here first: the pipe of reports ends with the process as well.
             biased;
             status = child.wait() => Err(Some(status?)),
-            served = tokio::time::timeout(PATIENCE, listening) => match served {
+            served = tokio::time::timeout(self.patience, listening) => match served {
                 Ok(true) => Ok(()),
                 // The pipe is closed, so the process is about to end.
                 Ok(false) => Err(Some(child.wait().await?)),
@@ -177,7 +179,7 @@ impl Launch<'_> {
                         output,
                     },
                     None => RuntimeError::Stuck {
-                        seconds: PATIENCE.as_secs(),
+                        seconds: self.patience.as_secs(),
                         output,
                     },
                 })

@@ -16,7 +16,7 @@ use crate::control::Controller;
 use crate::error::RuntimeError;
 use crate::host::{AssetHost, D1Host, Host};
 use crate::migrations::Migrations;
-use crate::process::{Launch, Process, RuntimeEvent, Socket};
+use crate::process::{Launch, PATIENCE, Process, RuntimeEvent, Socket};
 use crate::stack::Stack;
 
 /// What a runtime is made of.
@@ -189,6 +189,7 @@ impl Runtime {
             environment: &plan.config.environment,
             sockets,
             inspector: plan.inspector,
+            patience: PATIENCE,
             generation: self.generation,
             events: self.events.clone(),
         }

@@ -65,6 +65,10 @@ pub struct Module {
 pub enum ModuleKind {
     /// An ECMAScript module.
     Esm,
+    /// A CommonJS module.
+    CommonJs,
+    /// A script of the older kind, with `addEventListener`; only as the main one, and the only.
+    Script,
     /// A WebAssembly module.
     Wasm,
     /// Its default export is the text.
@@ -268,8 +272,10 @@ impl Worker {
     /// Whether this text is anywhere in its JavaScript.
     pub(crate) fn names(&self, text: &str) -> bool {
         self.modules.iter().any(|module| {
-            module.kind == ModuleKind::Esm
-                && memchr::memmem::find(&module.body, text.as_bytes()).is_some()
+            matches!(
+                module.kind,
+                ModuleKind::Esm | ModuleKind::CommonJs | ModuleKind::Script
+            ) && memchr::memmem::find(&module.body, text.as_bytes()).is_some()
         })
     }
 }

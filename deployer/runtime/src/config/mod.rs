@@ -3,6 +3,7 @@
 mod bindings;
 pub(crate) mod capnp;
 mod extensions;
+mod probe;
 mod service;
 mod simulators;
 
@@ -17,6 +18,7 @@ use crate::host::HostAddress;
 use crate::stack::{Binding, ClassStorage, Module, ModuleKind, Stack, Worker};
 use capnp::{Value, fields, text};
 use extensions::Extensions;
+pub(crate) use probe::{PROBE, probe};
 use service::Script;
 use simulators::Product;
 
@@ -170,15 +172,7 @@ impl Writer<'_> {
     }
 
     fn worker(&mut self, worker: &Worker) -> Result<(), RuntimeError> {
-        let mut modules = Vec::with_capacity(worker.modules.len());
-        // The main module is the first.
-        let (main, others): (Vec<_>, Vec<_>) = worker
-            .modules
-            .iter()
-            .partition(|module| module.name == worker.main);
-        for module in main.into_iter().chain(others) {
-            modules.push(self.module(module)?);
-        }
+        let code = self.code(worker)?;
         let mut bindings = Vec::with_capacity(worker.bindings.len());
         for (name, binding) in &worker.bindings {
             let bound = self.binding(worker, binding)?;
@@ -188,13 +182,14 @@ impl Writer<'_> {
             .compatibility_date
             .as_str()
             .min(self.around.newest_date);
-        let mut it = fields! {
-            "modules": Value::List(modules),
-            "compatibilityDate": text(date),
-            "compatibilityFlags": capnp::texts(worker.compatibility_flags.iter().map(String::as_str)),
-            "bindings": Value::List(bindings),
-            "globalOutbound": text(INTERNET),
-        };
+        let mut it = Value::Struct(vec![code])
+            .with("compatibilityDate", text(date))
+            .with(
+                "compatibilityFlags",
+                capnp::texts(worker.compatibility_flags.iter().map(String::as_str)),
+            )
+            .with("bindings", Value::List(bindings))
+            .with("globalOutbound", text(INTERNET));
         if worker.names("cloudflare:email") {
             self.extensions.email_message();
         }
@@ -235,19 +230,25 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn module(&mut self, module: &Module) -> Result<Value, RuntimeError> {
-        let path = self.blobs.put(&module.body)?;
-        let kind = match module.kind {
-            ModuleKind::Esm => "esModule",
-            ModuleKind::Wasm => "wasm",
-            ModuleKind::Text => "text",
-            ModuleKind::Data => "data",
-            ModuleKind::Json => "json",
-        };
-        Ok(Value::Struct(vec![
-            ("name", text(&module.name)),
-            (kind, Value::Embed(path)),
-        ]))
+    fn code(&mut self, worker: &Worker) -> std::io::Result<(&'static str, Value)> {
+        // The main module is the first.
+        let (main, others): (Vec<_>, Vec<_>) = worker
+            .modules
+            .iter()
+            .partition(|module| module.name == worker.main);
+        if let [script] = main[..]
+            && script.kind == ModuleKind::Script
+        {
+            return Ok((
+                "serviceWorkerScript",
+                Value::Embed(self.blobs.put(&script.body)?),
+            ));
+        }
+        let mut modules = Vec::with_capacity(worker.modules.len());
+        for module in main.into_iter().chain(others) {
+            modules.push(module_of(module, self.blobs)?);
+        }
+        Ok(("modules", Value::List(modules)))
     }
 
     /// The broker, where a queue is used: our own, so that messages outlive a reload.
@@ -399,9 +400,7 @@ impl Writer<'_> {
             "structuredLogging": Value::Flag(true),
         };
         Ok(Config {
-            text: format!(
-                "using Workerd = import \"/workerd/workerd.capnp\";\nconst config :Workerd.Config = {config};\n"
-            ),
+            text: file(&config),
             environment: self.environment,
             blobs: self.blobs.names().clone(),
             folders: self.folders,
@@ -414,4 +413,28 @@ impl Writer<'_> {
         let script = fs_err::read(folder.join(format!("{path}.worker.js")))?;
         Ok(self.blobs.put(&script)?)
     }
+}
+
+fn module_of(module: &Module, blobs: &mut Blobs) -> std::io::Result<Value> {
+    let path = blobs.put(&module.body)?;
+    let kind = match module.kind {
+        // A script is no module: where one is uploaded as such, it is one of the older kind.
+        ModuleKind::CommonJs | ModuleKind::Script => "commonJsModule",
+        ModuleKind::Esm => "esModule",
+        ModuleKind::Wasm => "wasm",
+        ModuleKind::Text => "text",
+        ModuleKind::Data => "data",
+        ModuleKind::Json => "json",
+    };
+    Ok(Value::Struct(vec![
+        ("name", text(&module.name)),
+        (kind, Value::Embed(path)),
+    ]))
+}
+
+/// The whole file.
+fn file(config: &Value) -> String {
+    format!(
+        "using Workerd = import \"/workerd/workerd.capnp\";\nconst config :Workerd.Config = {config};\n"
+    )
 }

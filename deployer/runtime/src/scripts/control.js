@@ -70,6 +70,12 @@ const calls = {
     return queues.length;
   },
 
+  // Whose invocations are told from now on.
+  async watch({ workers }, env) {
+    await env.TRACE.watch(workers);
+    return workers.length;
+  },
+
   // Applies what a database lacks, in the table that wrangler keeps.
   async migrate({ database, files }, env) {
     const db = env[`d1:${database}`];
@@ -97,9 +103,19 @@ const calls = {
   },
 };
 
+// Passes a request on to the object that keeps a KV namespace or an R2 bucket.
+function value(product, request, env) {
+  const name = decodeURIComponent(request.headers.get("x-tiny-name"));
+  const namespace = env[product];
+  const stub = namespace.get(namespace.idFromName(name));
+  return stub.fetch(request, { cf: { miniflare: { name } } });
+}
+
 export default {
   async fetch(request, env) {
     if (request.headers.get("x-tiny-token") !== env.TOKEN) return new Response(null, { status: 403 });
+    const product = request.headers.get("x-tiny-values");
+    if (product !== null) return value(product, request, env);
     const { call, ...args } = await request.json();
     try {
       return Response.json({ ok: await calls[call](args, env) });

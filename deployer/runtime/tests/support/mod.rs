@@ -62,15 +62,7 @@ pub struct Bench {
 impl Bench {
     pub async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let here = Utf8Path::from_path(folder.path()).unwrap();
-        let provisioner = Provisioner::from_env(Arc::new(Silent)).unwrap();
-        let workerd = provisioner.workerd(here).await.unwrap();
-        let programs = Programs {
-            workerd: workerd.path,
-            workerd_date: workerd.version,
-            launcher: launcher(here),
-            simulators: Some(provisioner.simulators().await.unwrap()),
-        };
+        let programs = programs(Utf8Path::from_path(folder.path()).unwrap()).await;
         let (sender, events) = mpsc::unbounded_channel();
         Self {
             runtime: Runtime::new(programs, sender, Arc::new(Echo))
@@ -165,6 +157,18 @@ impl Bench {
             );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+}
+
+/// With a launcher in `folder`.
+pub async fn programs(folder: &Utf8Path) -> Programs {
+    let provisioner = Provisioner::from_env(Arc::new(Silent)).unwrap();
+    let workerd = provisioner.workerd(folder).await.unwrap();
+    Programs {
+        workerd: workerd.path,
+        workerd_date: workerd.version,
+        launcher: launcher(folder),
+        simulators: Some(provisioner.simulators().await.unwrap()),
     }
 }
 

@@ -1,0 +1,1 @@
+(() => { const handlers = new Set(), add = globalThis.addEventListener; globalThis.addEventListener = (name) => { handlers.add(name); }; add("fetch", (event) => event.respondWith(Response.json({ handlers: [...handlers], classes: {} }))); })();
