@@ -37,3 +37,4 @@ pub use event::CloudEvent;
 pub use faults::{Action, Fault, FaultControl, FaultReport, InvalidFault, Struck};
 pub use home::{Announced, running};
 pub use options::{NoPrograms, Options, ProgramsProvider, RateLimit};
+pub use workers::Rehearsal;

@@ -12,6 +12,7 @@ mod probing;
 mod publish;
 mod records;
 mod refusal;
+mod rehearsal;
 mod upload;
 
 use axum::Router;
@@ -24,6 +25,7 @@ pub(crate) use classes::Storage;
 pub(crate) use code::{ClassKind, Code, Format, Module, ModuleKind, ProbeError, Probed};
 pub(crate) use live::{LiveAsset, LiveAssets, LiveClass, LiveVersion, LiveWorker, live, subdomain};
 pub(crate) use records::SCHEMA;
+pub use rehearsal::Rehearsal;
 pub(crate) use upload::{
     AssetsConfig, Binding, BindingKind, Compatibility, Hidden, HtmlHandling, NotFoundHandling,
     RunWorkerFirst,

@@ -172,22 +172,22 @@ fn still_bound(bindings: &[Binding], namespaces: &Namespaces) -> Result<(), ApiE
 }
 
 /// What one version does to classes.
-struct Step<'a> {
-    exports: Option<&'a BTreeMap<String, RawExport>>,
-    migrations: Option<&'a Migrations>,
-    probed: &'a Probed,
-    bindings: &'a [Binding],
+pub(super) struct Step<'a> {
+    pub(super) exports: Option<&'a BTreeMap<String, RawExport>>,
+    pub(super) migrations: Option<&'a Migrations>,
+    pub(super) probed: &'a Probed,
+    pub(super) bindings: &'a [Binding],
 }
 
-struct Advanced {
-    namespaces: Namespaces,
+pub(super) struct Advanced {
+    pub(super) namespaces: Namespaces,
     /// None where nothing is declared.
     reconciliation: Option<Reconciliation>,
 }
 
 impl Advanced {
     /// A worker that declared its classes once goes on doing so.
-    fn note(&self, worker: &mut Worker, exports: Option<&BTreeMap<String, RawExport>>) {
+    pub(super) fn note(&self, worker: &mut Worker, exports: Option<&BTreeMap<String, RawExport>>) {
         if self.reconciliation.is_some() {
             worker.exports = Some(exports.cloned().unwrap_or_default());
             worker.migration_tag = None;
@@ -195,7 +195,11 @@ impl Advanced {
     }
 }
 
-fn advance(before: &Namespaces, worker: &Worker, step: &Step<'_>) -> Result<Advanced, ApiError> {
+pub(super) fn advance(
+    before: &Namespaces,
+    worker: &Worker,
+    step: &Step<'_>,
+) -> Result<Advanced, ApiError> {
     let code = step.probed.possible_objects();
     let declares = step
         .exports
