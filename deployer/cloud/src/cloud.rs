@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use tiny_listen::Listeners;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -50,7 +51,7 @@ pub async fn start(options: Options) -> Result<Cloud, CloudError> {
         .as_deref()
         .map(server::Journal::open)
         .transpose()?;
-    let listeners = server::listen(options.listen)?;
+    let listeners = Listeners::bind(options.listen.ip(), options.listen.port(), "tiny cloud")?;
     let address = listeners.address();
     let (sender, events) = mpsc::unbounded_channel();
     let app = App::new(Parts {

@@ -22,11 +22,9 @@ pub enum CloudError {
     #[error("`{path}` was written by a newer tiny")]
     #[diagnostic(help("use that one, or give this one a folder of its own with `--dir`"))]
     Newer { path: Utf8PathBuf },
-    #[error("cannot listen on {address}: {source}")]
-    Bind {
-        address: std::net::SocketAddr,
-        source: io::Error,
-    },
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Listen(#[from] tiny_listen::ListenError),
     #[error("`{name}` is no name of a zone")]
     #[diagnostic(help("a zone is a domain such as `example.com`"))]
     ZoneName { name: String },

@@ -2,7 +2,7 @@
 
 use camino::Utf8PathBuf;
 
-use crate::front::FrontError;
+use tiny_listen::ListenError;
 
 /// The session could not start, or cannot go on.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -22,7 +22,7 @@ pub enum DevError {
     /// The port, mostly.
     #[error(transparent)]
     #[diagnostic(transparent)]
-    Front(#[from] FrontError),
+    Listen(#[from] ListenError),
 
     /// workerd could not be found or fetched.
     #[error(transparent)]

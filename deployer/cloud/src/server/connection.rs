@@ -10,12 +10,12 @@ use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tiny_listen::Listeners;
 use tokio::net::TcpStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tower::ServiceExt as _;
 
 use super::host;
-use super::listen::Listeners;
 use crate::app::App;
 use crate::hosting;
 

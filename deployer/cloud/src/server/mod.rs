@@ -8,12 +8,10 @@ mod host;
 mod journal;
 mod layers;
 mod limit;
-mod listen;
 mod routes;
 
 pub(crate) use connection::serve;
 pub(crate) use host::reachable;
 pub(crate) use journal::Journal;
 pub(crate) use layers::Layers;
-pub(crate) use listen::listen;
 pub(crate) use routes::router;

@@ -5,23 +5,18 @@
 //! [`FrontEvent`] for each. Called by the loop of this crate.
 
 mod body;
-mod cf;
 mod csp;
-mod error;
 mod forward;
 mod gate;
 mod headers;
 mod inject;
 mod json;
-mod listen;
 mod live;
 mod local;
 mod page;
 mod pool;
-mod port_holder;
 #[cfg(test)]
 mod tests;
-mod upgrade;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -37,15 +32,14 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use tiny_listen::{ListenError, Listeners};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use body::Body;
-pub use error::{FrontError, Holder};
 use gate::Gate;
 pub use gate::{Failure, Route, Routes};
-use listen::Listeners;
 use live::Live;
 pub use live::Reload;
 
@@ -153,8 +147,8 @@ impl Front {
         options: FrontOptions,
         events: mpsc::UnboundedSender<FrontEvent>,
         control: Arc<dyn Control>,
-    ) -> Result<(Self, FrontHandle), FrontError> {
-        let listeners = Listeners::bind(host, port)?;
+    ) -> Result<(Self, FrontHandle), ListenError> {
+        let listeners = Listeners::bind(host, port, "tiny dev")?;
         let address = listeners.address();
         let shared = Arc::new(Shared {
             gate: Gate::default(),

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
-use super::super::{FrontError, FrontEvent};
+use tiny_listen::ListenError;
+
+use super::super::FrontEvent;
 use super::*;
 
 #[tokio::test]
@@ -189,7 +191,7 @@ async fn a_taken_port_names_its_holder() {
     let Err(error) = Front::bind(host, port, options, events, Arc::new(Echo)).await else {
         panic!("the port is taken");
     };
-    let FrontError::PortTaken {
+    let ListenError::PortTaken {
         holder: Some(holder),
         suggestion,
         ..
@@ -219,7 +221,7 @@ async fn a_port_taken_on_ipv6_alone_is_taken() {
     let options = FrontOptions { live_reload: true };
     let host = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let error = Front::bind(host, port, options, events, Arc::new(Echo)).await;
-    assert!(matches!(error, Err(FrontError::PortTaken { .. })));
+    assert!(matches!(error, Err(ListenError::PortTaken { .. })));
 }
 
 #[tokio::test]

@@ -1,16 +1,16 @@
-//! Why the front cannot listen.
+//! Why nobody can listen there.
 
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
-/// Why the port of the app could not be had.
+/// Why a port could not be had.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[non_exhaustive]
-pub enum FrontError {
+pub enum ListenError {
     /// Something listens there already.
     #[error("port {port} is already in use{}", ByHolder(.holder.as_ref()))]
-    #[diagnostic(help("stop it, or run `tiny dev --port {suggestion}`"))]
+    #[diagnostic(help("stop it, or run `{command} --port {suggestion}`"))]
     PortTaken {
         /// The port that was asked for.
         port: u16,
@@ -18,23 +18,25 @@ pub enum FrontError {
         holder: Option<Holder>,
         /// A port that was free a moment ago.
         suggestion: u16,
+        /// What is run with `--port`.
+        command: &'static str,
     },
     /// The operating system keeps this port for the privileged.
     #[error("may not listen on {address}: the operating system denies it")]
-    #[diagnostic(help("ports below 1024 need privileges: run `tiny dev --port {suggestion}`"))]
+    #[diagnostic(help("ports below 1024 need privileges: run `{command} --port {suggestion}`"))]
     Denied {
-        /// Where the front was to listen.
+        /// Where it was to listen.
         address: SocketAddr,
         /// A port that was free a moment ago.
         suggestion: u16,
+        /// What is run with `--port`.
+        command: &'static str,
     },
     /// The address is none of this machine's, or the like.
     #[error("cannot listen on {address}: {source}")]
-    #[diagnostic(help(
-        "`--host` must be an address of this machine, such as 127.0.0.1 or 0.0.0.0"
-    ))]
+    #[diagnostic(help("it must be an address of this machine, such as 127.0.0.1 or 0.0.0.0"))]
     Bind {
-        /// Where the front was to listen.
+        /// Where it was to listen.
         address: SocketAddr,
         /// What the operating system says.
         source: io::Error,

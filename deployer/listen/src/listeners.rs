@@ -1,12 +1,12 @@
-//! The listening sockets of the front.
+//! The sockets.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
-use super::error::FrontError;
-use super::port_holder::holder_of;
+use crate::error::ListenError;
+use crate::holder::holder_of;
 
 /// Connections that may wait to be accepted; the kernel caps it.
 const BACKLOG: u32 = 4096;
@@ -15,7 +15,8 @@ const BACKLOG: u32 = 4096;
 const ATTEMPTS: usize = 16;
 
 /// One or two listening sockets with the same port.
-pub(crate) struct Listeners {
+#[derive(Debug)]
+pub struct Listeners {
     main: TcpListener,
     /// `[::1]`, next to 127.0.0.1 or 0.0.0.0: browsers try both for `localhost`.
     other: Option<TcpListener>,
@@ -23,12 +24,13 @@ pub(crate) struct Listeners {
 }
 
 impl Listeners {
-    pub(crate) fn bind(host: IpAddr, port: u16) -> Result<Self, FrontError> {
+    /// Port 0 takes a free one. `command` is what the user runs with `--port`.
+    pub fn bind(host: IpAddr, port: u16, command: &'static str) -> Result<Self, ListenError> {
         let mut attempt = 1;
         loop {
-            match Self::try_bind(host, port) {
+            match Self::try_bind(host, port, command) {
                 // Port 0 gave a port that is free on the first address only.
-                Err(FrontError::PortTaken { .. }) if port == 0 && attempt < ATTEMPTS => {
+                Err(ListenError::PortTaken { .. }) if port == 0 && attempt < ATTEMPTS => {
                     attempt += 1;
                 }
                 outcome => return outcome,
@@ -36,10 +38,10 @@ impl Listeners {
         }
     }
 
-    fn try_bind(host: IpAddr, port: u16) -> Result<Self, FrontError> {
+    fn try_bind(host: IpAddr, port: u16, command: &'static str) -> Result<Self, ListenError> {
         let wanted = SocketAddr::new(host, port);
-        let main = listen(wanted).map_err(|source| explain(wanted, source))?;
-        let address = main.local_addr().map_err(|source| FrontError::Bind {
+        let main = listen(wanted).map_err(|source| explain(wanted, source, command))?;
+        let address = main.local_addr().map_err(|source| ListenError::Bind {
             address: wanted,
             source,
         })?;
@@ -51,7 +53,7 @@ impl Listeners {
             match listen(twin) {
                 Ok(listener) => Some(listener),
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                    return Err(explain(twin, error));
+                    return Err(explain(twin, error, command));
                 }
                 // A machine without IPv6.
                 Err(_) => None,
@@ -66,11 +68,13 @@ impl Listeners {
         })
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
+    /// The one that was asked for, with the port that it got.
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    pub(crate) async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+    /// The next connection, on either socket.
+    pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         match &self.other {
             None => self.main.accept().await,
             Some(other) => {
@@ -95,18 +99,20 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-fn explain(address: SocketAddr, source: io::Error) -> FrontError {
+fn explain(address: SocketAddr, source: io::Error, command: &'static str) -> ListenError {
     match source.kind() {
-        io::ErrorKind::AddrInUse => FrontError::PortTaken {
+        io::ErrorKind::AddrInUse => ListenError::PortTaken {
             port: address.port(),
             holder: holder_of(address.port()),
             suggestion: free_port_after(address),
+            command,
         },
-        io::ErrorKind::PermissionDenied => FrontError::Denied {
+        io::ErrorKind::PermissionDenied => ListenError::Denied {
             address,
             suggestion: free_port_after(SocketAddr::new(address.ip(), 1337)),
+            command,
         },
-        _ => FrontError::Bind { address, source },
+        _ => ListenError::Bind { address, source },
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::error::Holder;
+use crate::error::Holder;
 
 /// The longest command that is shown whole.
 const LONGEST_COMMAND: usize = 80;
@@ -102,6 +102,6 @@ mod tests {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let holder = holder_of(listener.local_addr().unwrap().port()).unwrap();
         assert_eq!(holder.pid, std::process::id());
-        assert!(holder.command.contains("tiny_dev"), "{}", holder.command);
+        assert!(holder.command.contains("tiny_listen"), "{}", holder.command);
     }
 }
