@@ -13,9 +13,9 @@ use crate::project::Project;
 /// What does not fit between a manifest and the code it names: shown like a failed build.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
-pub(crate) struct Mismatch {
-    pub(crate) message: String,
-    pub(crate) help: String,
+pub struct Mismatch {
+    pub message: String,
+    pub help: String,
 }
 
 /// What the builder is asked for to have a worker of a manifest.
@@ -85,7 +85,7 @@ pub(crate) fn assemble(
 }
 
 /// What the manifest promises of the code must be there.
-fn check(worker: &tiny_manifest::Worker, build: &Build) -> Result<(), Mismatch> {
+pub fn check(worker: &tiny_manifest::Worker, build: &Build) -> Result<(), Mismatch> {
     let exports = &build.exports;
     for object in &worker.durable_objects {
         if object.worker.is_none() && !exports.has_durable_object(&object.class) {

@@ -3,7 +3,6 @@
 
 mod assemble;
 mod control;
-mod crons;
 mod error;
 mod event;
 pub mod front;
@@ -12,7 +11,7 @@ mod project;
 mod session;
 mod watch;
 
-pub use assemble::{build_request, modules};
+pub use assemble::{Mismatch, build_request, check, modules};
 pub use error::DevError;
 pub use event::{Command, DevEvent, Reloaded};
 pub use front::RequestLine;

@@ -12,11 +12,10 @@ use camino::Utf8Path;
 use camino::Utf8PathBuf;
 use tiny_builder::{Build, BuildError, Builder};
 use tiny_provision::{Provisioner, Reporter};
-use tiny_runtime::{Prepared, Runtime, RuntimeEvent};
+use tiny_runtime::{Crons, Due, Prepared, Runtime, RuntimeEvent};
 use tokio::sync::mpsc;
 
 use crate::control::Desk;
-use crate::crons::{Crons, Due};
 use crate::error::DevError;
 use crate::event::{Command, DevEvent};
 use crate::front::{Failure, Front, FrontEvent, FrontHandle, FrontOptions, Reload};

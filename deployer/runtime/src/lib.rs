@@ -9,12 +9,14 @@
 mod blobs;
 mod config;
 mod control;
+mod crons;
 mod error;
 mod guard;
 mod host;
 mod migrations;
 mod probe;
 mod process;
+pub mod proxy;
 mod runtime;
 mod stack;
 mod token;
@@ -22,6 +24,7 @@ mod values;
 
 pub use config::CF_HEADER;
 pub use control::Controller;
+pub use crons::{Crons, Due};
 pub use error::RuntimeError;
 pub use guard::spawn_guarded;
 pub use host::{AssetHost, D1Host};

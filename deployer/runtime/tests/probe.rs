@@ -32,7 +32,7 @@ async fn error_of(script: &str) -> String {
     let main = module("main.js", ModuleKind::Esm, script);
     match probed(vec![main]).await.unwrap_err() {
         ProbeError::Code { message } => message,
-        other => panic!("{other:?}"),
+        other @ ProbeError::Runtime(_) => panic!("{other:?}"),
     }
 }
 

@@ -8,12 +8,13 @@ use hyper::http::request::Parts;
 use hyper::http::uri::Uri;
 use hyper::upgrade::OnUpgrade;
 use hyper::{Request, Response, StatusCode, Version};
+use tiny_runtime::proxy;
 
 use super::body::{Body, FromUpstream, Outgoing};
 use super::gate::Visit;
 use super::page::Reader;
 use super::pool::{Returning, SendError};
-use super::{Peer, Shared, cf, headers, inject, local, page, upgrade};
+use super::{Peer, Shared, headers, inject, local, page};
 
 const CF_CONNECTING_IP: HeaderName = HeaderName::from_static("cf-connecting-ip");
 
@@ -30,7 +31,7 @@ pub(crate) async fn forward(
     peer: &Peer,
     mut request: Request<Incoming>,
 ) -> Answer {
-    let websocket = headers::asks_for_websocket(request.method(), request.headers())
+    let websocket = proxy::asks_for_websocket(request.method(), request.headers())
         .then(|| hyper::upgrade::on(&mut request));
     let for_a_page = headers::is_navigation(request.method(), request.headers());
     // Through a tunnel, say, the page could not load what is put into it.
@@ -113,7 +114,7 @@ pub(crate) async fn forward(
 
 /// Makes the request of the browser one of the front.
 fn prepare(front: &Shared, peer: &Peer, parts: &mut Parts) {
-    cf::tell(parts.version, &mut parts.headers);
+    proxy::tell_cf(parts.version, &mut parts.headers);
     parts.version = Version::HTTP_11;
     if let Some(authority) = parts.uri.authority() {
         // Written as to a proxy. Both are valid as they come out of a valid URI.
@@ -129,7 +130,7 @@ fn prepare(front: &Shared, peer: &Peer, parts: &mut Parts) {
     } else if !parts.headers.contains_key(HOST) {
         parts.headers.insert(HOST, front.host.clone());
     }
-    headers::strip_hop_by_hop(&mut parts.headers);
+    proxy::strip_hop_by_hop(&mut parts.headers);
     // Only who is on this machine may stand in for others, such as a load test.
     if !(peer.is_loopback && parts.headers.contains_key(CF_CONNECTING_IP)) {
         parts.headers.insert(CF_CONNECTING_IP, peer.address.clone());
@@ -137,14 +138,14 @@ fn prepare(front: &Shared, peer: &Peer, parts: &mut Parts) {
 }
 
 fn stream(response: Response<Incoming>, returning: Returning, visit: Visit) -> Response<Body> {
-    let endless = headers::is_event_stream(response.headers());
+    let endless = proxy::is_event_stream(response.headers());
     response.map(|incoming| Body::Upstream(FromUpstream::new(incoming, endless, returning, visit)))
 }
 
 /// `script`: what a page is to load in addition.
 fn finish(mut response: Response<Body>, script: Option<&str>) -> Response<Body> {
     *response.version_mut() = Version::HTTP_11;
-    headers::strip_hop_by_hop(response.headers_mut());
+    proxy::strip_hop_by_hop(response.headers_mut());
     match script {
         Some(url) if headers::is_page(response.status(), response.headers()) => {
             inject::inject(response, url)
@@ -155,6 +156,11 @@ fn finish(mut response: Response<Body>, script: Option<&str>) -> Response<Body> 
 
 fn switch(client: OnUpgrade, mut response: Response<Incoming>, visit: Visit) -> Response<Body> {
     let worker = hyper::upgrade::on(&mut response);
-    tokio::spawn(upgrade::tunnel(client, worker, visit));
+    tokio::spawn(async move {
+        let generation = visit.generation();
+        let (restart, cut) = (generation.restart.clone(), generation.cut.clone());
+        // It counts as a visit until it ends.
+        proxy::tunnel(client, worker, restart, cut).await;
+    });
     response.map(|_| Body::empty())
 }

@@ -1,53 +1,15 @@
-//! Which headers are between two neighbours only, and what a request or an answer asks for.
+//! What a request or an answer asks for.
 
 use hyper::header::{
-    ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT,
-    HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE,
 };
 use hyper::{Method, StatusCode};
+use tiny_runtime::proxy::tokens;
 
 pub(crate) const GZIP: &str = "gzip";
 
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
-
-/// Removes what concerns this connection only.
-pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    if headers.contains_key(CONNECTION) {
-        let named: Vec<HeaderName> = tokens(headers, &CONNECTION)
-            .filter_map(|name| name.parse().ok())
-            .collect();
-        for name in named {
-            headers.remove(name);
-        }
-        headers.remove(CONNECTION);
-    }
-    // A body that says its own end does not have another length as well.
-    if headers.contains_key(TRANSFER_ENCODING) {
-        headers.remove(CONTENT_LENGTH);
-    }
-    for name in [
-        &KEEP_ALIVE,
-        &PROXY_CONNECTION,
-        &TE,
-        &TRAILER,
-        &TRANSFER_ENCODING,
-        &UPGRADE,
-        // The server of the front answers it itself.
-        &EXPECT,
-    ] {
-        headers.remove(name);
-    }
-}
-
-/// Whether a connection is asked to become a WebSocket.
-pub(crate) fn asks_for_websocket(method: &Method, headers: &HeaderMap) -> bool {
-    *method == Method::GET
-        && tokens(headers, &UPGRADE).any(|token| token.eq_ignore_ascii_case("websocket"))
-        && tokens(headers, &CONNECTION).any(|token| token.eq_ignore_ascii_case("upgrade"))
-}
 
 /// Whether a browser asks for a page to show, rather than a script for data.
 pub(crate) fn is_navigation(method: &Method, headers: &HeaderMap) -> bool {
@@ -94,11 +56,6 @@ pub(crate) fn is_page(status: StatusCode, headers: &HeaderMap) -> bool {
     html && readable && !bodiless
 }
 
-/// Whether an answer goes on for as long as somebody listens, who then asks again by himself.
-pub(crate) fn is_event_stream(headers: &HeaderMap) -> bool {
-    is_of_kind(&content_type(headers), "text/event-stream")
-}
-
 fn content_type(headers: &HeaderMap) -> String {
     headers
         .get(CONTENT_TYPE)
@@ -111,16 +68,6 @@ fn is_of_kind(content_type: &str, kind: &str) -> bool {
     content_type.split(';').next().map(str::trim) == Some(kind)
 }
 
-fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
-    headers
-        .get_all(name)
-        .into_iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .filter(|token| !token.is_empty())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,19 +76,6 @@ mod tests {
         list.iter()
             .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()))
             .collect()
-    }
-
-    #[test]
-    fn what_connection_names_goes_with_it() {
-        let mut map = headers(&[
-            ("connection", "close, X-Mine"),
-            ("x-mine", "1"),
-            ("x-other", "2"),
-            ("transfer-encoding", "chunked"),
-            ("content-length", "5"),
-        ]);
-        strip_hop_by_hop(&mut map);
-        assert_eq!(map, headers(&[("x-other", "2")]));
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! WebSockets pass through as they are; only the borders of their frames are followed, so that
-//! the front can close one cleanly when the worker behind it is exchanged.
+//! one can be closed cleanly when the worker behind it is exchanged.
 
 use std::io;
 use std::time::Duration;
@@ -8,8 +8,6 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
-
-use super::gate::Visit;
 
 const BUFFER: usize = 16 * 1024;
 
@@ -23,10 +21,14 @@ const LAST_WORD: Duration = Duration::from_millis(50);
 /// A Close frame: final, opcode 8, unmasked; status 1012.
 const SERVICE_RESTART: &[u8] = b"\x88\x11\x03\xf4service restart";
 
-/// Carries bytes both ways until either side ends, the worker is exchanged or the front ends.
-pub(crate) async fn tunnel(client: OnUpgrade, worker: OnUpgrade, visit: Visit) {
-    let cut = visit.generation().cut.clone();
-    let restart = visit.generation().restart.clone();
+/// Carries bytes both ways until either side ends. `restart`: the worker is about to be exchanged,
+/// so the client is told to come back, by a Close frame with 1012; `cut`: everything ends at once.
+pub async fn tunnel(
+    client: OnUpgrade,
+    worker: OnUpgrade,
+    restart: CancellationToken,
+    cut: CancellationToken,
+) {
     tokio::select! {
         () = cut.cancelled() => {}
         () = carry(client, worker, restart) => {}

@@ -12,22 +12,22 @@ const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
 /// A cron whose time has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Due {
-    pub(crate) worker: String,
-    pub(crate) cron: String,
-    pub(crate) at: SystemTime,
+pub struct Due {
+    pub worker: String,
+    pub cron: String,
+    pub at: SystemTime,
 }
 
 /// The schedule in force; a new one replaces it.
 #[derive(Debug, Default)]
-pub(crate) struct Crons {
+pub struct Crons {
     entries: Vec<(String, String)>,
     waiting: Option<JoinHandle<()>>,
 }
 
 impl Crons {
     /// Announces these on `due` from now on.
-    pub(crate) fn set<T: Send + 'static>(
+    pub fn set<T: Send + 'static>(
         &mut self,
         entries: Vec<(String, String)>,
         due: &mpsc::UnboundedSender<T>,

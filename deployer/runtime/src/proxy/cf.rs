@@ -3,16 +3,16 @@
 use hyper::Version;
 use hyper::header::{ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue};
 
-use super::json;
+use crate::config::CF_HEADER;
 
-/// The runtime takes it off the request and makes an object of it.
-const HEADER: HeaderName = HeaderName::from_static(tiny_runtime::CF_HEADER);
+/// workerd takes it off the request and makes an object of it.
+const HEADER: HeaderName = HeaderName::from_static(CF_HEADER);
 
 /// Where the request would have come from: the place that wrangler makes up, too.
 const PLACE: &str = r#"{"asOrganization":"","asn":395747,"city":"Austin","clientTcpRtt":0,"clientTrustScore":99,"colo":"DFW","continent":"NA","country":"US","edgeRequestKeepAliveStatus":1,"isEUCountry":false,"latitude":"30.27130","longitude":"-97.74260","metroCode":"635","postalCode":"78701","region":"Texas","regionCode":"TX","requestPriority":"weight=192;exclusive=0","timezone":"America/Chicago","tlsCipher":"AEAD-AES128-GCM-SHA256","tlsClientAuth":{"certPresented":"0","certVerified":"NONE"},"tlsVersion":"TLSv1.3""#;
 
 /// Puts it on a request, in place of what a client may have put there itself.
-pub(crate) fn tell(version: Version, headers: &mut HeaderMap) {
+pub fn tell_cf(version: Version, headers: &mut HeaderMap) {
     let encodings = headers
         .get(ACCEPT_ENCODING)
         .and_then(|encodings| encodings.to_str().ok())
@@ -24,7 +24,7 @@ pub(crate) fn tell(version: Version, headers: &mut HeaderMap) {
     };
     let cf = format!(
         "{PLACE},\"httpProtocol\":\"{protocol}\",\"clientAcceptEncoding\":{}}}",
-        json::string(encodings)
+        serde_json::Value::from(encodings)
     );
     match HeaderValue::try_from(cf) {
         Ok(cf) => headers.insert(HEADER, cf),
@@ -46,7 +46,7 @@ mod tests {
             ACCEPT_ENCODING,
             HeaderValue::from_static("gzip\",\"country\":\"T1"),
         );
-        tell(Version::HTTP_11, &mut headers);
+        tell_cf(Version::HTTP_11, &mut headers);
         let told: Vec<_> = headers.get_all(HEADER).iter().collect();
         let [told] = told[..] else {
             panic!("{told:?}");
