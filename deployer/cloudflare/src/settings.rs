@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use url::Url;
 
@@ -32,7 +33,8 @@ impl Settings {
         Self::from_lookup(|name| std::env::var(name).ok())
     }
 
-    /// The same, from an environment of the caller's making.
+    /// The same, from an environment of the caller's making. `TINY_RETRY_PAUSE_MS` shortens the
+    /// pauses between attempts, for tests that break many calls.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, CloudflareError> {
         let read = |name| {
             lookup(name)
@@ -44,7 +46,11 @@ impl Settings {
             base_url: read("CLOUDFLARE_API_BASE_URL").unwrap_or_else(|| CLOUDFLARE.to_owned()),
             token: Secret::new(token),
             account_id: read("CLOUDFLARE_ACCOUNT_ID"),
-            patience: Patience::default(),
+            patience: read("TINY_RETRY_PAUSE_MS")
+                .and_then(|pause| pause.parse().ok())
+                .map_or_else(Patience::default, |pause| {
+                    Patience::default().with_pauses_from(Duration::from_millis(pause))
+                }),
             trace: None,
         })
     }
@@ -76,7 +82,7 @@ impl Settings {
             // The API never redirects; whoever does is not the API, and must not get the token.
             .redirect(reqwest::redirect::Policy::none())
             // Shorter than any server's, so that no call goes out on a connection just closed.
-            .pool_idle_timeout(std::time::Duration::from_secs(20))
+            .pool_idle_timeout(Duration::from_secs(20))
             .tcp_nodelay(true);
         if is_local(&url) {
             builder = builder.no_proxy();
@@ -167,6 +173,17 @@ mod tests {
         assert_eq!(local.account_id.as_deref(), Some("abc"));
         let (_, base) = local.http_client().unwrap();
         assert_eq!(base, "http://localhost:8788/client/v4");
+    }
+
+    #[test]
+    fn pauses_are_shorter_where_the_environment_says_so() {
+        let read = settings(&[
+            ("CLOUDFLARE_API_TOKEN", "t0ken"),
+            ("TINY_RETRY_PAUSE_MS", "2"),
+        ])
+        .unwrap();
+        assert_eq!(read.patience.first_pause, Duration::from_millis(2));
+        assert!(read.patience.longest_pause < Patience::default().longest_pause);
     }
 
     #[test]

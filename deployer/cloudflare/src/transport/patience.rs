@@ -37,6 +37,17 @@ impl Default for Patience {
 const BYTES_PER_SECOND: u64 = 64 * 1024;
 
 impl Patience {
+    /// With this pause after the first failure, and all others in proportion.
+    #[must_use]
+    pub fn with_pauses_from(self, first_pause: Duration) -> Self {
+        let times = self.longest_pause.div_duration_f64(self.first_pause);
+        Self {
+            longest_pause: first_pause.mul_f64(times),
+            first_pause,
+            ..self
+        }
+    }
+
     /// The pause after the given attempt: between half of the doubled pause and all of it, so that
     /// calls which failed together do not come back together.
     pub(crate) fn pause(&self, attempt: u32) -> Duration {
