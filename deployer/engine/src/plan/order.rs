@@ -49,9 +49,9 @@ pub(super) fn steps(world: &World<'_>, items: Vec<Classed>) -> Result<Vec<Step>,
         .filter(|(_, item)| item.draft.groundwork.is_some())
         .map(|(address, _)| (*address, BTreeSet::new()))
         .collect();
-    loosen(&mut bonds, &mut grounds)?;
+    let passes = loosen(&mut bonds, &mut grounds)?;
     let drafts = steps_of(&items, &grounds, world);
-    let after = places(world, &items, &drafts, &bonds);
+    let after = places(world, &items, &drafts, &bonds, &passes);
     let steps: Vec<Step> = drafts
         .into_iter()
         .zip(after)
@@ -112,8 +112,8 @@ fn is_offered(world: &World<'_>, spec: &WorkerSpec, other: &Address) -> bool {
 }
 
 /// Breaks circles: first by giving up what would only be nice, then by a first pass of workers that
-/// others wait for.
-fn loosen<'a>(bonds: &mut Vec<Before<'a>>, grounds: &mut Groundworks<'a>) -> Result<(), PlanError> {
+/// others wait for. Returns the bonds that hold between such a pass and whoever waits for it.
+fn loosen<'a>(bonds: &mut Vec<Before<'a>>, grounds: &mut Groundworks<'a>) -> Result<Vec<Before<'a>>, PlanError> {
     let circles = circles(bonds);
     bonds.retain(|bond| bond.bond != Bond::Nice || !circles.hold(bond));
     let circles = self::circles(bonds);
@@ -130,9 +130,11 @@ fn loosen<'a>(bonds: &mut Vec<Before<'a>>, grounds: &mut Groundworks<'a>) -> Res
             without.insert(bond.first);
         }
     }
-    bonds.retain(|bond| bond.bond != Bond::Needed || !circles.hold(bond));
+    let passes = bonds
+        .extract_if(.., |bond| bond.bond == Bond::Needed && circles.hold(bond))
+        .collect();
     match self::circles(bonds).first() {
-        None => Ok(()),
+        None => Ok(passes),
         Some(steps) => Err(PlanError::Cycle { steps }),
     }
 }
@@ -282,6 +284,7 @@ fn places(
     items: &[Classed],
     steps: &[Step],
     bonds: &[Before<'_>],
+    passes: &[Before<'_>],
 ) -> Vec<BTreeSet<usize>> {
     let mut places: HashMap<(&Address, Part), usize> = HashMap::new();
     for (place, step) in steps.iter().enumerate() {
@@ -312,17 +315,12 @@ fn places(
             after[ground].insert(first_place);
         }
     }
-    for item in items {
-        // Whoever binds something of a worker that has a first pass goes on after that.
-        if let Some(want) = world.want(&item.address) {
-            for first in &want.depends_on {
-                if let (Some(ground), Some(then)) =
-                    (at(first, Part::Groundwork), at(&item.address, Part::Whole))
-                {
-                    after[then].insert(ground);
-                }
-            }
+    for Before { first, then, .. } in passes {
+        if let (Some(first), Some(then)) = (at(first, Part::Groundwork), at(then, Part::Whole)) {
+            after[then].insert(first);
         }
+    }
+    for item in items {
         // Whoever hands a class over has to know that it is expected.
         if let (Some(groundwork), Some(ground)) =
             (&item.draft.groundwork, at(&item.address, Part::Groundwork))

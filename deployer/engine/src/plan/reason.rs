@@ -6,17 +6,13 @@ use serde_json::Value;
 use crate::properties::{Change, Properties, changes};
 use crate::state::{Record, Status};
 
-/// `code and vars change`
+/// `changes in code and vars`
 pub(super) fn updated(record: &Record, live: &Live, changed: &[Change]) -> String {
     let mut names: Vec<&str> = changed.iter().map(|change| top(&change.path)).collect();
     names.dedup();
     let outside = names.iter().all(|name| !undisturbed(record, live, name));
-    let verb = match (outside, names.len()) {
-        (true, _) => "changed outside of tiny",
-        (false, 1) => "changes",
-        (false, _) => "change",
-    };
-    format!("{} {verb}", enumerated(&names))
+    let place = if outside { " outside of tiny" } else { "" };
+    format!("changes{place} in {}", enumerated(&names))
 }
 
 pub(super) fn deleted(record: Option<&Record>, live: Option<&Live>, destroys: bool) -> String {

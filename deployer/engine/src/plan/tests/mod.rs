@@ -1,3 +1,5 @@
 mod invariants;
+mod size;
 mod stage;
 mod stories;
+mod workers;
