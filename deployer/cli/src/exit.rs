@@ -97,6 +97,17 @@ impl Failure {
         Self::failed(message).with_help(error.help().map(|help| help.to_string()))
     }
 
+    /// What `error:` would say.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The same failure in other words.
+    pub(crate) fn map_message(mut self, rewrite: impl FnOnce(&str) -> String) -> Self {
+        self.message = rewrite(&self.message);
+        self
+    }
+
     /// Takes an error of the engine, which knows what it means for the exit code.
     pub(crate) fn from_engine(error: &EngineError) -> Self {
         Self::from_diagnostic(error).with_code(Code::of(error.class()))

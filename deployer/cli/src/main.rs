@@ -1,17 +1,21 @@
 //! The `tiny` command: reads the arguments, runs one command, maps its outcome to an exit code.
 
 mod access;
+mod apply_view;
 mod ask;
 mod commands;
 mod dev_output;
 mod exit;
 mod figures;
 mod keys;
+mod local_cloud;
 mod options;
 mod plan_view;
+mod planning;
 mod printer;
 mod progress;
 mod recorded;
+mod release;
 mod stage_workers;
 mod startup;
 mod symbol_store;

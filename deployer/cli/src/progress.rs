@@ -23,11 +23,14 @@ pub(crate) struct Progress {
 
 impl Progress {
     pub(crate) fn new(printer: Printer) -> Self {
-        let bars = std::io::stderr().is_terminal()
-            && !printer.json()
-            && printer.verbosity() > Verbosity::Quiet;
+        let bars = shows_bars(&printer);
         Self { printer, bars }
     }
+}
+
+/// Bars are for people who watch.
+pub(crate) fn shows_bars(printer: &Printer) -> bool {
+    std::io::stderr().is_terminal() && !printer.json() && printer.verbosity() > Verbosity::Quiet
 }
 
 impl Reporter for Progress {
@@ -141,7 +144,7 @@ impl Drop for Line {
     }
 }
 
-fn spinner() -> ProgressStyle {
+pub(crate) fn spinner() -> ProgressStyle {
     ProgressStyle::with_template("  {spinner} {prefix}  {wide_msg:.dim}  {elapsed:.dim}")
         .unwrap_or_else(|_| ProgressStyle::default_spinner())
 }

@@ -29,10 +29,7 @@ impl Context<'_> {
     ) -> Result<StateStore, Failure> {
         match stack.state {
             StateBackend::Local => self.local_state_store(stack),
-            StateBackend::Cloudflare => {
-                let _ = account;
-                self.local_state_store(stack)
-            }
+            StateBackend::Cloudflare => Ok(StateStore::remote(stack, account.clone())),
         }
     }
 

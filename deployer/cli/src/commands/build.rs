@@ -61,7 +61,7 @@ impl BuildArgs {
             let build = builder
                 .build(&request)
                 .await
-                .map_err(|error| failed(context, &error))?;
+                .map_err(|error| context.build_failure(&error))?;
             let took = started.elapsed();
             for warning in &build.warnings {
                 context.printer.block(warning);
@@ -81,12 +81,14 @@ impl BuildArgs {
     }
 }
 
-/// The compiler's own text says it best.
-fn failed(context: &Context<'_>, error: &BuildError) -> Failure {
-    if let Some(rendered) = error.rendered() {
-        context.printer.block(rendered);
+impl Context<'_> {
+    /// The compiler's own text says it best.
+    pub(crate) fn build_failure(&self, error: &BuildError) -> Failure {
+        if let Some(rendered) = error.rendered() {
+            self.printer.block(rendered);
+        }
+        Failure::from_diagnostic(error)
     }
-    Failure::from_diagnostic(error)
 }
 
 /// Writes the modules where nothing of an older build is left.

@@ -1,14 +1,25 @@
 //! One file per command, each with its arguments beside the code that uses them.
 
 mod build;
+mod cloud;
 mod completions;
+mod deploy;
+mod destroy;
 mod dev;
 mod doctor;
 pub(crate) mod hidden;
+mod import;
 mod logs;
+mod outputs;
+mod plan;
+mod refresh;
 mod rollback;
 mod schema;
+mod secret;
 mod setup;
+mod stages;
+mod state;
+mod status;
 mod test;
 mod versions;
 
@@ -33,12 +44,34 @@ pub(crate) enum Command {
     Build(build::BuildArgs),
     /// Run the app with empty data, and tests against it
     Test(test::TestArgs),
+    /// Show what a deploy would do
+    Plan(plan::PlanArgs),
+    /// Build the workers and make the stage what the manifest says
+    Deploy(deploy::DeployArgs),
+    /// Take a stage down completely, with all its data, and prove that nothing is left
+    Destroy(destroy::DestroyArgs),
+    /// Set, list and delete secrets of the deployed workers
+    Secret(secret::SecretArgs),
     /// Follow what the deployed workers say
     Logs(logs::LogsArgs),
     /// Show the versions of the deployed workers, and which of them serve now
     Versions(versions::VersionsArgs),
     /// Let a worker run an earlier version again
     Rollback(rollback::RollbackArgs),
+    /// Show what a stage has: what is recorded, and what is really there
+    Status(status::StatusArgs),
+    /// List the stages of this stack, as recorded and as the account has them
+    Stages(stages::StagesArgs),
+    /// Print what a deploy made: URLs, ids, versions
+    Outputs(outputs::OutputsArgs),
+    /// Record what Cloudflare has: rebuilds a lost record, and takes over what was changed by hand
+    Refresh(refresh::RefreshArgs),
+    /// Take over a resource that is on Cloudflare already
+    Import(import::ImportArgs),
+    /// Look at what is recorded of a stage, and mend it by hand
+    State(state::StateArgs),
+    /// Run a local Cloudflare, to deploy to with no account
+    Cloud(cloud::CloudArgs),
     /// Fetch everything that the other commands need, ahead of time
     Setup(setup::SetupArgs),
     /// Check this machine: what was found, what is missing, and the cure
@@ -132,11 +165,22 @@ pub(crate) fn run(cli: Cli, printer: &Printer) -> Result<(), Failure> {
             Ok(())
         }
         Command::Dev(args) => block_on(args.run(&context)),
+        Command::Plan(args) => block_on(until_interrupted(args.run(&context))),
+        Command::Deploy(args) => block_on(args.run(&context)),
+        Command::Destroy(args) => block_on(args.run(&context)),
+        Command::Secret(args) => block_on(until_interrupted(args.run(&context))),
         Command::Logs(args) => block_on(args.run(&context)),
         Command::Versions(args) => block_on(until_interrupted(args.run(&context))),
         Command::Rollback(args) => block_on(until_interrupted(args.run(&context))),
         Command::Build(args) => block_on(until_interrupted(args.run(&context))),
         Command::Test(args) => block_on(args.run(&context)),
+        Command::Status(args) => block_on(until_interrupted(args.run(&context))),
+        Command::Stages(args) => block_on(until_interrupted(args.run(&context))),
+        Command::Outputs(args) => block_on(until_interrupted(args.run(&context))),
+        Command::Refresh(args) => block_on(until_interrupted(args.run(&context))),
+        Command::Import(args) => block_on(until_interrupted(args.run(&context))),
+        Command::State(args) => block_on(until_interrupted(args.run(&context))),
+        Command::Cloud(args) => block_on(args.run(&context)),
         Command::Setup(args) => block_on(until_interrupted(args.run(&context))),
         Command::Doctor(args) => block_on(until_interrupted(args.run(&context))),
     }
@@ -157,7 +201,9 @@ fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failu
 }
 
 /// Dropping the work ends the processes it started.
-async fn until_interrupted(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+pub(crate) async fn until_interrupted<T>(
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
     tokio::select! {
         outcome = work => outcome,
         () = interrupted() => Err(Failure::silent(Code::Interrupted)),
