@@ -15,14 +15,13 @@ pub(super) async fn delete(work: &Work<'_>) -> Result<(), EngineError> {
     let state = work.state_now();
     let references = draft::references(work.goal, &state);
     let scripts = draft::scripts(work.goal, &state);
-    let fresh;
-    let reading = match work.actual.workers.get(&step.address) {
-        Some(reading) => reading,
-        None => {
-            fresh = look(work).await?;
-            let Some(reading) = &fresh else { return Ok(()) };
-            reading
-        }
+    let seen = work.actual.workers.get(&step.address);
+    let fresh = match seen {
+        Some(_) => None,
+        None => look(work).await?,
+    };
+    let Some(reading) = seen.or(fresh.as_ref()) else {
+        return Ok(());
     };
     let at = Attaching {
         id: &step.address.id,

@@ -6,7 +6,7 @@ use tiny_cloudflare::{Account, Classes, CloudflareError, Upload, UploadAssets, U
 
 use super::attachments::{self, Attaching};
 use super::error::WorkerError;
-use super::facts::{Reading, Subdomain};
+use super::facts::{Facts, Reading, Subdomain};
 use super::properties::{ATTACHED, assets_config, assets_hash};
 use super::references::References;
 use super::sides::{Outlook, Stage};
@@ -165,10 +165,7 @@ impl Making<'_> {
             script: self.script,
             references: self.references,
             there,
-            secrets: there
-                .into_iter()
-                .flat_map(|there| there.secrets())
-                .collect(),
+            secrets: there.into_iter().flat_map(Facts::secrets).collect(),
             classes,
             assets,
             without: &without,

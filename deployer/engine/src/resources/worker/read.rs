@@ -8,7 +8,7 @@ use futures_util::future::{try_join, try_join_all};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde_json::Value;
 use tiny_cloudflare::{
-    Account, CloudflareError, Domain, DurableObjectNamespace, ScriptInfo, ScriptSubdomain,
+    Account, CloudflareError, Domain, DurableObjectNamespace, Queue, ScriptInfo, ScriptSubdomain,
     WorkerSettings, ZoneRoute,
 };
 
@@ -29,34 +29,52 @@ pub(super) struct Target<'a> {
     pub(super) record: Option<&'a Record>,
 }
 
-/// What is asked about a worker beside its settings.
-#[derive(Debug, Clone, Copy, Default)]
-struct Interest {
-    subdomain: bool,
-    crons: bool,
-    routes: bool,
-    domains: bool,
-    consumers: bool,
+/// What may be asked about a worker beside its settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Matter {
+    Url,
+    Crons,
+    Routes,
+    Domains,
+    Consumers,
+}
+
+impl Matter {
+    /// The property that tells it.
+    fn property(self) -> &'static str {
+        match self {
+            Self::Url => "url",
+            Self::Crons => "crons",
+            Self::Routes => "routes",
+            Self::Domains => "domains",
+            Self::Consumers => "consumers",
+        }
+    }
+
+    fn is_wanted(self, spec: &WorkerSpec) -> bool {
+        match self {
+            Self::Url => spec.url,
+            Self::Crons => !spec.crons.is_empty(),
+            Self::Routes => !spec.routes.is_empty(),
+            Self::Domains => !spec.domains.is_empty(),
+            Self::Consumers => !spec.consumers.is_empty(),
+        }
+    }
 }
 
 impl Target<'_> {
-    fn interest(&self) -> Interest {
-        let recorded = |name: &str| {
-            let property = self.record.and_then(|record| record.properties.get(name));
-            property.is_some_and(is_something)
-        };
-        // Half a record, or none: nobody knows what is attached.
-        let unknown = self
+    /// It is wanted so, or was when it was last deployed.
+    fn cares_for(&self, matter: Matter) -> bool {
+        let recorded = self
             .record
-            .is_none_or(|record| record.properties.is_empty());
-        let wants = |test: fn(&WorkerSpec) -> bool| self.want.is_some_and(test);
-        Interest {
-            subdomain: unknown || recorded("url") || wants(|spec| spec.url),
-            crons: unknown || recorded("crons") || wants(|spec| !spec.crons.is_empty()),
-            routes: recorded("routes") || wants(|spec| !spec.routes.is_empty()),
-            domains: recorded("domains") || wants(|spec| !spec.domains.is_empty()),
-            consumers: recorded("consumers") || wants(|spec| !spec.consumers.is_empty()),
-        }
+            .and_then(|record| record.properties.get(matter.property()));
+        recorded.is_some_and(is_something) || self.want.is_some_and(|spec| matter.is_wanted(spec))
+    }
+
+    /// Half a record, or none: if it is there, nobody knows what is attached to it.
+    fn is_unknown(&self) -> bool {
+        self.record
+            .is_none_or(|record| record.properties.is_empty())
     }
 
     /// Its URL has to be worked out.
@@ -102,8 +120,7 @@ struct Details {
     crons: Option<Vec<String>>,
 }
 
-/// Reads all at once. With `everything`, what exists and is recorded nowhere is read too, as if it
-/// was a target: `strays` says which of the account's workers those are.
+/// Reads all at once, and of the account's other workers those that are `strays`, which come last.
 pub(super) async fn read(
     lists: &Lists<'_>,
     targets: &[Target<'_>],
@@ -133,20 +150,35 @@ pub(super) async fn read(
             record: None,
         });
     let targets: Vec<Target<'_>> = targets.iter().copied().chain(found_strays).collect();
-    let unread: Vec<Target<'_>> = targets
+    let unknown: Vec<Target<'_>> = targets
         .iter()
-        .filter(|target| target.record.is_none() && scripts.contains_key(target.name))
+        .filter(|target| target.is_unknown() && scripts.contains_key(target.name))
         .copied()
         .collect();
-    let (more, ((), ())) = try_join(
+    let unread: Vec<Target<'_>> = unknown
+        .iter()
+        .filter(|target| target.record.is_none())
+        .copied()
+        .collect();
+    let (more, (namespaces, (routes, (domains, queues)))) = try_join(
         self::details(lists.cloud, &unread),
         try_join(
-            namespaces(lists.cloud, &targets, scripts, &mut around.namespaces),
-            routes(lists.cloud, &targets, &around.zones, &mut around.routes),
+            namespaces(lists.cloud, &targets, scripts),
+            try_join(
+                routes(lists.cloud, &targets, &around),
+                try_join(
+                    domains(lists.cloud, around.domains.is_none() && !unknown.is_empty()),
+                    queues(lists, around.queues.is_none() && !unknown.is_empty()),
+                ),
+            ),
         ),
     )
     .await?;
     details.extend(more);
+    around.namespaces = namespaces;
+    around.routes = routes;
+    around.domains = around.domains.or(domains);
+    around.queues = around.queues.or(queues);
 
     let around = Arc::new(around);
     Ok(targets
@@ -181,16 +213,16 @@ async fn details<'a>(
 ) -> Result<BTreeMap<&'a str, Details>, CloudflareError> {
     stream::iter(targets)
         .map(|target| async {
-            let interest = target.interest();
+            let asks = |matter| target.is_unknown() || target.cares_for(matter);
             let subdomain = async {
-                if interest.subdomain {
+                if asks(Matter::Url) {
                     cloud.script_subdomain(target.name).await
                 } else {
                     Ok(None)
                 }
             };
             let crons = async {
-                if interest.crons {
+                if asks(Matter::Crons) {
                     crons(cloud, target.name).await
                 } else {
                     Ok(None)
@@ -230,7 +262,7 @@ async fn first_surroundings(
     lists: &Lists<'_>,
     targets: &[Target<'_>],
 ) -> Result<Surroundings, CloudflareError> {
-    let any = |test: fn(&Interest) -> bool| targets.iter().any(|target| test(&target.interest()));
+    let any = |matter| targets.iter().any(|target| target.cares_for(matter));
     let subdomain = async {
         if !targets.iter().any(Target::needs_account_subdomain) {
             return Ok(Subdomain::NotAsked);
@@ -239,25 +271,22 @@ async fn first_surroundings(
         Ok(named.map_or(Subdomain::Missing, Subdomain::Named))
     };
     let zones = async {
-        if !any(|interest| interest.routes) {
+        if !any(Matter::Routes) {
             return Ok(None);
         }
         lists.zones().await.map(|zones| Some(zones.to_vec()))
     };
-    let domains = async {
-        if !any(|interest| interest.domains) {
-            return Ok(None);
-        }
-        lists.cloud.domains().await.map(Some)
-    };
-    let queues = async {
-        if !any(|interest| interest.consumers) {
-            return Ok(None);
-        }
-        lists.queues().await.map(|queues| Some(queues.to_vec()))
-    };
-    let (subdomain, (zones, (domains, queues))): (_, (_, (Option<Vec<Domain>>, _))) =
-        try_join(subdomain, try_join(zones, try_join(domains, queues))).await?;
+    let (subdomain, (zones, (domains, queues))) = try_join(
+        subdomain,
+        try_join(
+            zones,
+            try_join(
+                domains(lists.cloud, any(Matter::Domains)),
+                queues(lists, any(Matter::Consumers)),
+            ),
+        ),
+    )
+    .await?;
     Ok(Surroundings {
         subdomain,
         zones,
@@ -267,50 +296,58 @@ async fn first_surroundings(
     })
 }
 
+async fn domains(cloud: &Account, is_needed: bool) -> Result<Option<Vec<Domain>>, CloudflareError> {
+    if !is_needed {
+        return Ok(None);
+    }
+    cloud.domains().await.map(Some)
+}
+
+async fn queues(lists: &Lists<'_>, is_needed: bool) -> Result<Option<Vec<Queue>>, CloudflareError> {
+    if !is_needed {
+        return Ok(None);
+    }
+    lists.queues().await.map(|queues| Some(queues.to_vec()))
+}
+
 async fn namespaces(
     cloud: &Account,
     targets: &[Target<'_>],
     scripts: &BTreeMap<String, ScriptInfo>,
-    namespaces: &mut Option<Vec<DurableObjectNamespace>>,
-) -> Result<(), CloudflareError> {
-    let needed = targets.iter().any(|target| {
-        scripts
-            .get(target.name)
-            .is_some_and(|script| LiveClasses::need_namespaces(script))
-            && (target.may_have_classes() || target.record.is_none())
+) -> Result<Option<Vec<DurableObjectNamespace>>, CloudflareError> {
+    let is_needed = targets.iter().any(|target| {
+        let script = scripts.get(target.name);
+        script.is_some_and(LiveClasses::need_namespaces)
+            && (target.may_have_classes() || target.is_unknown())
     });
-    if needed {
-        *namespaces = Some(cloud.durable_object_namespaces().await?);
+    if !is_needed {
+        return Ok(None);
     }
-    Ok(())
+    cloud.durable_object_namespaces().await.map(Some)
 }
 
 /// The routes of those zones that somebody's patterns lie in.
 async fn routes(
     cloud: &Account,
     targets: &[Target<'_>],
-    zones: &Option<Vec<tiny_cloudflare::Zone>>,
-    routes: &mut BTreeMap<String, Vec<ZoneRoute>>,
-) -> Result<(), CloudflareError> {
-    let all = Surroundings {
-        zones: zones.clone(),
-        ..Surroundings::default()
-    };
-    let wanted: BTreeSet<&str> = targets
+    around: &Surroundings,
+) -> Result<BTreeMap<String, Vec<ZoneRoute>>, CloudflareError> {
+    let zones: BTreeSet<&str> = targets
         .iter()
         .flat_map(Target::patterns)
         .filter_map(|(pattern, zone)| {
             let zone = match zone {
-                Some(name) => all.zone_named(name),
-                None => all.zone_of(pattern),
+                Some(name) => around.zone_named(name),
+                None => around.zone_of(pattern),
             };
             zone.map(|zone| zone.id.as_str())
         })
         .collect();
-    let read = wanted.into_iter().map(|zone| async move {
+    let read = zones.into_iter().map(|zone| async move {
         let found = cloud.routes(zone).await?;
         Ok::<_, CloudflareError>((zone.to_owned(), found))
     });
-    routes.extend(try_join_all(read).await?);
-    Ok(())
+    try_join_all(read)
+        .await
+        .map(|routes| routes.into_iter().collect())
 }

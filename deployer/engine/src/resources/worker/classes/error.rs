@@ -45,7 +45,7 @@ pub enum ClassError {
 
     #[error("worker `{target}` takes `{class}` over from `{source_worker}`, which still uses it")]
     #[diagnostic(help(
-        "in `{source_worker}`, bind the class of the other worker: {{ class = \"{class}\", worker = \"{target}\" }}"
+        "in `{source_worker}`, bind the class of the other worker: {{ class = \"{class}\", worker = \"{target}\" }}; or take `transferred_from` out"
     ))]
     TransferStillWanted {
         target: String,

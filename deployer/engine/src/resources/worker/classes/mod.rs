@@ -108,10 +108,6 @@ fn renames<'a>(
         let Some(from) = spec.renamed_from.as_deref() else {
             continue;
         };
-        if !side.live.classes.contains_key(from) {
-            // Done long ago, or never needed: a tombstone with nothing to do is not sent.
-            continue;
-        }
         let worker = side.id.to_owned();
         if want.classes.contains_key(from) {
             return Err(ClassError::RenameStillWanted {
@@ -119,6 +115,10 @@ fn renames<'a>(
                 from: from.to_owned(),
                 to: to.clone(),
             });
+        }
+        if !side.live.classes.contains_key(from) {
+            // Done long ago, or never needed: a tombstone with nothing to do is not sent.
+            continue;
         }
         if side.live.classes.contains_key(to) {
             return Err(ClassError::RenameOccupied {

@@ -1,7 +1,7 @@
 //! Classes that go from one worker of the stage to another. Where such a transfer stands is read
 //! off the two workers as they are, so that it can be taken up at any point.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tiny_cloudflare::StorageKind;
 
@@ -62,23 +62,40 @@ pub(super) fn find(sides: &[Side<'_>]) -> Result<Vec<Transfer>, ClassError> {
             found.push(transfer);
         }
     }
-    // The first upload of a target that announces has the new code already, without the class
-    // that it is to hand over, and cannot hand it over before the other target has announced it.
-    let chained = found.iter().find(|transfer| {
-        transfer.phase == Phase::Announce
-            && found
-                .iter()
-                .any(|next| next.source == transfer.target && next.phase == Phase::Announce)
-    });
-    match chained {
+    match found.iter().find(|transfer| is_stuck(transfer, &found)) {
         Some(transfer) => Err(ClassError::TransferChain {
-            worker: transfer.target.clone(),
-            class: found
-                .iter()
-                .find(|next| next.source == transfer.target)
-                .map_or_else(String::new, |next| next.from.clone()),
+            worker: transfer.source.clone(),
+            class: transfer.from.clone(),
         }),
         None => Ok(found),
+    }
+}
+
+/// Whether a class has to wait for something that waits for it.
+fn is_stuck(transfer: &Transfer, all: &[Transfer]) -> bool {
+    match transfer.phase {
+        // Its source announces another class first, with new code that lacks this one already.
+        Phase::Announce => all
+            .iter()
+            .any(|other| other.target == transfer.source && other.phase == Phase::Announce),
+        // The worker that takes it must come before the one that has it, and so on in a circle.
+        Phase::Migrate => {
+            let mut seen = BTreeSet::new();
+            let mut ahead = vec![transfer.source.as_str()];
+            while let Some(worker) = ahead.pop() {
+                if worker == transfer.target {
+                    return true;
+                }
+                if seen.insert(worker) {
+                    let onwards = all
+                        .iter()
+                        .filter(|other| other.target == worker && other.phase == Phase::Migrate);
+                    ahead.extend(onwards.map(|other| other.source.as_str()));
+                }
+            }
+            false
+        }
+        Phase::HandOver | Phase::Settle => false,
     }
 }
 
@@ -104,6 +121,15 @@ fn one(
         .want
         .is_some_and(|theirs| theirs.classes.contains_key(from));
     let names = (target.id.to_owned(), source.id.to_owned(), from.to_owned());
+    if source_wants && at_target.is_none() {
+        // Also in a new stage, where the source may get the class before the target does.
+        let (target, source_worker, class) = names;
+        return Err(ClassError::TransferStillWanted {
+            target,
+            source_worker,
+            class,
+        });
+    }
     let (phase, storage) = match (at_source, at_target) {
         (_, Some(storage)) if announced => (Phase::Settle, *storage),
         // The source made a class of that name again: two classes, and no transfer any more.
@@ -152,13 +178,6 @@ fn check(
             class,
         });
     };
-    if theirs.classes.contains_key(from) {
-        return Err(ClassError::TransferStillWanted {
-            target,
-            source_worker,
-            class,
-        });
-    }
     if theirs.tagged_migrations != want.tagged_migrations {
         return Err(ClassError::TransferMixed {
             target,
