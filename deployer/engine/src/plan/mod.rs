@@ -62,7 +62,7 @@ pub fn plan(
         actual,
     };
     let classified = classify::all(&world)?;
-    let steps = order::steps(&world, classified.items)?;
+    let steps = order::steps(&world, &classified.items)?;
     Ok(Plan {
         stack: goal.stack().to_owned(),
         stage: goal.stage().to_string(),

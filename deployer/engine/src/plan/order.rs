@@ -37,7 +37,7 @@ struct Before<'a> {
 /// Workers that get a first pass, with what they cannot bind in it.
 type Groundworks<'a> = BTreeMap<&'a Address, BTreeSet<&'a Address>>;
 
-pub(super) fn steps(world: &World<'_>, items: Vec<Classed>) -> Result<Vec<Step>, PlanError> {
+pub(super) fn steps(world: &World<'_>, items: &[Classed]) -> Result<Vec<Step>, PlanError> {
     let wanted: BTreeMap<&Address, &Classed> = items
         .iter()
         .filter(|item| item.action != Action::Delete)
@@ -50,8 +50,8 @@ pub(super) fn steps(world: &World<'_>, items: Vec<Classed>) -> Result<Vec<Step>,
         .map(|(address, _)| (*address, BTreeSet::new()))
         .collect();
     let passes = loosen(&mut bonds, &mut grounds)?;
-    let drafts = steps_of(&items, &grounds, world);
-    let after = places(world, &items, &drafts, &bonds, &passes);
+    let drafts = steps_of(items, &grounds, world);
+    let after = places(world, items, &drafts, &bonds, &passes);
     let steps: Vec<Step> = drafts
         .into_iter()
         .zip(after)
@@ -113,7 +113,10 @@ fn is_offered(world: &World<'_>, spec: &WorkerSpec, other: &Address) -> bool {
 
 /// Breaks circles: first by giving up what would only be nice, then by a first pass of workers that
 /// others wait for. Returns the bonds that hold between such a pass and whoever waits for it.
-fn loosen<'a>(bonds: &mut Vec<Before<'a>>, grounds: &mut Groundworks<'a>) -> Result<Vec<Before<'a>>, PlanError> {
+fn loosen<'a>(
+    bonds: &mut Vec<Before<'a>>,
+    grounds: &mut Groundworks<'a>,
+) -> Result<Vec<Before<'a>>, PlanError> {
     let circles = circles(bonds);
     bonds.retain(|bond| bond.bond != Bond::Nice || !circles.hold(bond));
     let circles = self::circles(bonds);

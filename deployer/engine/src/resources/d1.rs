@@ -98,8 +98,8 @@ impl Resource for D1 {
         };
         Ok(Draft {
             properties,
-            migrated,
             notes,
+            migrated,
             ..Draft::default()
         })
     }

@@ -93,7 +93,7 @@ pub(super) fn taken_up(work: &Work<'_>) -> Result<Made, EngineError> {
 /// Makes what has a unique name, whatever becomes of single answers.
 pub(super) async fn settle<T>(
     work: &Work<'_>,
-    make: impl AsyncFn() -> Result<T, CloudflareError>,
+    call: impl AsyncFn() -> Result<T, CloudflareError>,
     look: impl AsyncFn() -> Result<Option<T>, CloudflareError>,
 ) -> Result<T, EngineError> {
     // An earlier run may have made it in a moment that nobody saw.
@@ -102,7 +102,7 @@ pub(super) async fn settle<T>(
         .is_some_and(|record| record.status == Status::Creating);
     let mut attempt = 1;
     loop {
-        let error = match make().await {
+        let error = match call().await {
             Ok(made) => return Ok(made),
             Err(error) => error,
         };

@@ -1,0 +1,335 @@
+//! A stage on a local Cloudflare of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use camino::Utf8PathBuf;
+use tiny_cloud::{NoPrograms, Options};
+use tiny_cloudflare::{
+    Account, Cloudflare, CodeUpdate, Exchange, Module, ModuleKind, Patience, Secret, Settings,
+    Trace, Waiting,
+};
+use tiny_engine::{
+    Actual, Address, Apply, ApplyOptions, Code, D1Spec, Depth, Desired, EngineError, Event, Goal,
+    Plan, PlanOptions, Progress, Scope, Silent, Spec, SqlMigration, State, StateStore, Want,
+    WorkerSpec, plan, refresh,
+};
+use tiny_manifest::StageName;
+
+/// What goes over the wire.
+#[derive(Default)]
+pub struct Wire {
+    calls: Mutex<Vec<String>>,
+}
+
+impl Trace for Wire {
+    fn exchange(&self, exchange: &Exchange) {
+        let call = format!("{} {}", exchange.method, exchange.path);
+        self.calls.lock().unwrap().push(call);
+    }
+
+    fn waiting(&self, _: &Waiting<'_>) {}
+}
+
+pub struct World {
+    pub cloud: tiny_cloud::Cloud,
+    pub account: Account,
+    pub store: StateStore,
+    pub desired: Desired,
+    pub folder: Utf8PathBuf,
+    wire: Arc<Wire>,
+    _temporary: tempfile::TempDir,
+}
+
+pub fn at(text: &str) -> Address {
+    text.parse().unwrap()
+}
+
+impl World {
+    pub async fn new() -> Self {
+        Self::with_latency(Duration::ZERO).await
+    }
+
+    pub async fn with_latency(latency: Duration) -> Self {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Utf8PathBuf::from_path_buf(temporary.path().to_owned()).unwrap();
+        let programs: tiny_cloud::ProgramsProvider = Arc::new(|| {
+            Box::pin(async { Err(NoPrograms("nothing runs in these tests".to_owned())) })
+        });
+        let cloud = tiny_cloud::start(Options {
+            latency,
+            rate_limit: None,
+            ..Options::new(folder.join("cloud"), programs)
+        })
+        .await
+        .unwrap();
+        let wire = Arc::new(Wire::default());
+        let settings = Settings {
+            base_url: cloud.base_url(),
+            token: Secret::new("token"),
+            account_id: Some(cloud.account_id().to_owned()),
+            patience: Patience {
+                attempts: 3,
+                first_pause: Duration::from_millis(5),
+                longest_pause: Duration::from_millis(20),
+                answer: Duration::from_secs(20),
+                ..Patience::default()
+            },
+            trace: Some(Arc::clone(&wire) as Arc<dyn Trace>),
+        };
+        let account = Cloudflare::new(settings).unwrap().account().await.unwrap();
+        let stage = StageName::new("prod").unwrap();
+        let store = StateStore::local_in(
+            &folder.join(".tiny"),
+            &folder.join("tiny.toml"),
+            "shop",
+            &stage,
+        );
+        Self {
+            cloud,
+            account,
+            store,
+            desired: Desired {
+                stack: "shop".to_owned(),
+                stage,
+                protect: false,
+                resources: BTreeMap::new(),
+                complaints: Vec::new(),
+            },
+            folder,
+            wire,
+            _temporary: temporary,
+        }
+    }
+
+    pub fn want(&mut self, address: &str, spec: Spec) -> &mut Self {
+        self.want_after(address, spec, &[])
+    }
+
+    pub fn want_after(&mut self, address: &str, spec: Spec, depends_on: &[&str]) -> &mut Self {
+        let address = at(address);
+        let want = Want {
+            name: format!("shop-prod-{}", address.id),
+            spec,
+            depends_on: depends_on.iter().map(|address| at(address)).collect(),
+        };
+        self.desired.resources.insert(address, want);
+        self
+    }
+
+    pub fn drop(&mut self, address: &str) {
+        self.desired.resources.remove(&at(address));
+    }
+
+    /// From now on these requests are broken.
+    pub fn breaks(&self, faults: &[&str]) {
+        let faults = faults.iter().map(|fault| fault.parse().unwrap()).collect();
+        self.cloud.faults().set(faults);
+    }
+
+    pub async fn state(&self) -> State {
+        let loaded = self.store.load().await.unwrap();
+        loaded.unwrap_or_else(|| State::new("shop", self.store.stage(), Some(self.account.id())))
+    }
+
+    pub fn scope(&self) -> Scope {
+        Scope::from(&self.desired)
+    }
+
+    pub async fn read(&self, goal: Goal<'_>) -> Actual {
+        let state = self.state().await;
+        refresh(&self.account, goal, &state, Depth::Full)
+            .await
+            .unwrap()
+    }
+
+    pub async fn plan(&self) -> Plan {
+        self.plan_for(Goal::Deploy(&self.desired)).await
+    }
+
+    pub async fn plan_for(&self, goal: Goal<'_>) -> Plan {
+        let actual = self.read(goal).await;
+        let state = self.state().await;
+        plan(goal, &state, &actual, &PlanOptions::default()).unwrap()
+    }
+
+    pub async fn deploy(&self) -> Result<(), EngineError> {
+        self.deploy_with(&Silent, ApplyOptions::default()).await
+    }
+
+    pub async fn deploy_with(
+        &self,
+        progress: &dyn Progress,
+        options: ApplyOptions,
+    ) -> Result<(), EngineError> {
+        self.run(Goal::Deploy(&self.desired), progress, options)
+            .await
+    }
+
+    pub async fn destroy(&self) -> Result<(), EngineError> {
+        let scope = self.scope();
+        self.run(Goal::Destroy(&scope), &Silent, ApplyOptions::default())
+            .await
+    }
+
+    async fn run(
+        &self,
+        goal: Goal<'_>,
+        progress: &dyn Progress,
+        options: ApplyOptions,
+    ) -> Result<(), EngineError> {
+        let guard = self.store.lock("test").await?;
+        let mut state = self.state().await;
+        let actual = refresh(&self.account, goal, &state, Depth::Full).await?;
+        let plan = plan(goal, &state, &actual, &PlanOptions::default())?;
+        let outcome = Apply {
+            cloud: &self.account,
+            goal,
+            actual: &actual,
+            plan: &plan,
+            guard: &guard,
+            progress,
+            options,
+        }
+        .run(&mut state)
+        .await;
+        guard.release().await?;
+        outcome
+    }
+
+    /// What went over the wire since the last time, `GET` left out unless `reads`.
+    pub fn calls(&self, reads: bool) -> Vec<String> {
+        let calls = std::mem::take(&mut *self.wire.calls.lock().unwrap());
+        let prefix = format!("/accounts/{}", self.account.id());
+        calls
+            .into_iter()
+            .filter(|call| reads || !call.starts_with("GET "))
+            .map(|call| call.replacen(&prefix, "", 1))
+            .collect()
+    }
+
+    /// The names of everything simple that the account has.
+    pub async fn names(&self) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        let kv = self.account.kv_namespaces().await.unwrap();
+        names.extend(kv.into_iter().map(|kv| format!("kv {}", kv.title)));
+        let d1 = self.account.d1_databases().await.unwrap();
+        names.extend(d1.into_iter().map(|d1| format!("d1 {}", d1.name)));
+        let r2 = self.account.r2_buckets(None).await.unwrap();
+        names.extend(r2.into_iter().map(|r2| format!("r2 {}", r2.name)));
+        let queues = self.account.queues().await.unwrap();
+        names.extend(
+            queues
+                .into_iter()
+                .map(|queue| format!("queue {}", queue.queue_name)),
+        );
+        names
+    }
+
+    pub async fn is_deployed(&self) -> bool {
+        let plan = self.plan().await;
+        plan.is_empty() && plan.drift.is_empty()
+    }
+}
+
+/// Remembers what it was told.
+#[derive(Default)]
+pub struct Told {
+    lines: Mutex<Vec<String>>,
+    running: Mutex<(usize, usize)>,
+    on_start: Option<Box<dyn Fn() + Send + Sync>>,
+}
+
+impl Progress for Told {
+    fn event(&self, event: Event<'_>) {
+        let mut running = self.running.lock().unwrap();
+        let line = match event {
+            Event::Started { step } => {
+                running.0 += 1;
+                running.1 = running.1.max(running.0);
+                if let Some(on_start) = &self.on_start {
+                    on_start();
+                }
+                format!("started {}", step.address)
+            }
+            Event::Says { step, text } => format!("{} says {text}", step.address),
+            Event::Done { step, note, .. } => {
+                running.0 -= 1;
+                format!("done {} {}", step.address, note.unwrap_or_default())
+            }
+            Event::Failed { step, error, .. } => {
+                running.0 -= 1;
+                format!("failed {}: {error}", step.address)
+            }
+            _ => return,
+        };
+        self.lines.lock().unwrap().push(line.trim_end().to_owned());
+    }
+}
+
+impl Told {
+    /// Calls this when a step starts.
+    pub fn when_one_starts(on_start: impl Fn() + Send + Sync + 'static) -> Self {
+        Self {
+            on_start: Some(Box::new(on_start)),
+            ..Self::default()
+        }
+    }
+
+    pub fn lines(&self) -> Vec<String> {
+        self.lines.lock().unwrap().clone()
+    }
+
+    /// The most steps that were under way at once.
+    pub fn most_at_once(&self) -> usize {
+        self.running.lock().unwrap().1
+    }
+}
+
+pub fn d1(files: &[(&str, &str)]) -> Spec {
+    let migrations = files
+        .iter()
+        .map(|(name, sql)| SqlMigration {
+            name: (*name).to_owned(),
+            sql: (*sql).to_owned(),
+        })
+        .collect();
+    Spec::D1(D1Spec { migrations })
+}
+
+/// A worker that answers requests with `text`.
+pub fn worker(text: &str) -> WorkerSpec {
+    let code = format!("export default {{ fetch() {{ return new Response({text:?}) }} }}");
+    WorkerSpec {
+        code: Code {
+            main: "index.js".to_owned(),
+            modules: vec![Module {
+                name: "index.js".to_owned(),
+                kind: ModuleKind::EsModule,
+                content: Bytes::from(code),
+            }],
+            hash: format!("hash of {text}"),
+        },
+        compatibility_date: "2026-11-01".to_owned(),
+        compatibility_flags: Vec::new(),
+        vars: BTreeMap::new(),
+        secrets: BTreeMap::new(),
+        bindings: BTreeMap::new(),
+        classes: BTreeMap::new(),
+        tagged_migrations: false,
+        code_update: CodeUpdate::Immediate,
+        assets: None,
+        url: false,
+        crons: Vec::new(),
+        routes: BTreeMap::new(),
+        domains: BTreeSet::new(),
+        consumers: BTreeMap::new(),
+        observability: None,
+        limits: None,
+        placement: None,
+        logpush: false,
+        tail_consumers: Vec::new(),
+    }
+}
