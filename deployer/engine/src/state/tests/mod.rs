@@ -6,6 +6,7 @@ mod files;
 mod formats;
 mod hashes;
 mod locks;
+mod remote;
 mod surgery;
 
 use std::process::{Command, Stdio};
