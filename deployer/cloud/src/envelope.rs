@@ -60,6 +60,16 @@ impl<T: Serialize> Answer<T> {
         }
     }
 
+    /// The same answer with a list inside of something, as some products wrap theirs.
+    pub(crate) fn map<U: Serialize>(self, wrap: impl FnOnce(T) -> U) -> Answer<U> {
+        Answer {
+            status: self.status,
+            result: wrap(self.result),
+            info: self.info,
+            messages: self.messages,
+        }
+    }
+
     pub(crate) fn with_message(mut self, message: impl Into<String>) -> Self {
         self.messages.push(message.into());
         self

@@ -1,11 +1,11 @@
 //! What has to run: the account's workers as `hosting` needs them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Transaction;
 
 use super::classes::Storage;
-use super::code::Code;
+use super::code::{Code, Probed};
 use super::records::{self, Worker};
 use super::upload::{AssetsConfig, Binding, Compatibility};
 use crate::store::FileId;
@@ -43,6 +43,8 @@ pub(crate) struct LiveVersion {
     pub(crate) percentage: f64,
     /// None for assets alone.
     pub(crate) code: Option<Code>,
+    /// What that code exports.
+    pub(crate) probed: Probed,
     pub(crate) compatibility: Compatibility,
     /// With nothing left to resolve: each Durable Object binding has the `namespace_id` that it
     /// leads to, whoever implements the class by now; see [`LiveWorker::classes`].
@@ -87,6 +89,12 @@ pub(crate) fn live(tx: &Transaction<'_>) -> rusqlite::Result<Vec<LiveWorker>> {
         .collect()
 }
 
+/// The ids of all Durable Object namespaces: what is not among them has no data any more.
+pub(crate) fn object_namespaces(tx: &Transaction<'_>) -> rusqlite::Result<BTreeSet<String>> {
+    let namespaces = records::load_namespaces(tx)?;
+    Ok(namespaces.all.into_iter().map(|one| one.id).collect())
+}
+
 fn of(tx: &Transaction<'_>, worker: Worker) -> rusqlite::Result<Option<LiveWorker>> {
     let Some(deployment) = records::Deployment::live(tx, &worker.name)? else {
         return Ok(None);
@@ -107,6 +115,7 @@ fn of(tx: &Transaction<'_>, worker: Worker) -> rusqlite::Result<Option<LiveWorke
             created_on: version.created_on,
             percentage: share.percentage,
             code: version.content.code,
+            probed: version.content.probed,
             compatibility: version.content.compatibility,
             bindings: version.content.bindings,
             assets,

@@ -8,7 +8,7 @@ mod migrations;
 mod report;
 mod state;
 
-pub(crate) use entries::{Entry, ExportKind, RawExport, State, WorkerExport, parse};
+pub(crate) use entries::{ExportKind, RawExport, parse};
 pub(crate) use exports::{Wish, reconcile};
 pub(crate) use migrations::{Migrations, Wanted, migrate};
 pub(crate) use report::{Detail, Reconciliation, Scenario};

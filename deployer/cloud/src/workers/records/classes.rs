@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::{OptionalExtension as _, Row, Transaction};
+use rusqlite::{Row, Transaction};
 
 use super::version::deployed_versions;
 use super::worker::Worker;
@@ -56,18 +56,6 @@ pub(crate) fn namespaces_of(
         .into_iter()
         .filter(|namespace| namespace.script == script)
         .collect())
-}
-
-pub(crate) fn namespace_with_id(
-    tx: &Transaction<'_>,
-    id: &str,
-) -> rusqlite::Result<Option<Namespace>> {
-    tx.query_row(
-        "select id, script, class, storage, received_from from namespace where id = ?1",
-        [id],
-        read,
-    )
-    .optional()
 }
 
 fn all(tx: &Transaction<'_>) -> rusqlite::Result<Vec<Namespace>> {

@@ -14,8 +14,8 @@ mod worker;
 pub(crate) use account::{
     account_subdomain, forget_account_subdomain, set_account_subdomain, signing_key,
 };
-pub(crate) use assets::{AssetFile, Manifest, ManifestEntry, Session, asset, keep_asset};
-pub(crate) use classes::{load_namespaces, namespace_with_id, namespaces_of, save_namespaces};
+pub(crate) use assets::{AssetFile, Manifest, Session, keep_asset};
+pub(crate) use classes::{load_namespaces, namespaces_of, save_namespaces};
 pub(crate) use deployment::{Deployment, Share};
 pub(crate) use probes::{probed, remember_probe};
 pub(crate) use schema::SCHEMA;

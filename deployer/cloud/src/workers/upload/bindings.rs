@@ -200,6 +200,17 @@ pub(crate) enum Jurisdiction {
     Us,
 }
 
+impl Jurisdiction {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Eu => "eu",
+            Self::Fedramp => "fedramp",
+            Self::FedrampHigh => "fedramp-high",
+            Self::Us => "us",
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SimpleLimit {

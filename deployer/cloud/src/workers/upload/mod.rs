@@ -2,16 +2,18 @@
 
 mod bindings;
 mod compatibility;
+mod draft;
 mod form;
 mod metadata;
 mod resolve;
 mod settings;
 
-pub(crate) use bindings::{Binding, BindingKind, Hidden, SecretKey};
+pub(crate) use bindings::{Binding, BindingKind, Hidden};
 pub(crate) use compatibility::Compatibility;
+pub(crate) use draft::{draft, patched};
 pub(crate) use form::Upload;
-pub(crate) use metadata::{Annotations, CodeUpdate, Metadata, check_values, distinct};
-pub(crate) use resolve::{Inheritance, Resolver, settle};
+pub(crate) use metadata::{Annotations, CodeUpdate, Metadata, check_values};
+pub(crate) use resolve::Resolver;
 pub(crate) use settings::{
     AssetsConfig, CacheOptions, HtmlHandling, Limits, NotFoundHandling, Observability, Placement,
     RunWorkerFirst, TailConsumer, UsageModel, check_tags, no_observability,

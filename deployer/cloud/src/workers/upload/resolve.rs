@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Transaction;
 
-use super::bindings::{Binding, BindingKind};
+use super::bindings::{Binding, BindingKind, Jurisdiction};
 use crate::envelope::ApiError;
 use crate::workers::classes::{Namespaces, RawExport};
 use crate::workers::code::Probed;
 use crate::workers::records::{Worker, live_version};
 use crate::workers::refusal;
-use crate::{d1, id, kv, queues};
+use crate::{d1, id, kv, queues, r2};
 
 /// Where bindings that an upload does not spell out come from.
 #[derive(Debug)]
@@ -111,6 +111,15 @@ impl Resolver<'_> {
                 kv::Namespace::with_id(self.tx, namespace_id)?
                     .map(|_| ())
                     .ok_or_else(|| refusal::no_kv_namespace(namespace_id))
+            }
+            BindingKind::R2Bucket {
+                bucket_name,
+                jurisdiction,
+            } => {
+                let jurisdiction = jurisdiction.map_or("default", Jurisdiction::name);
+                r2::Bucket::named(self.tx, bucket_name, &r2::Jurisdiction(jurisdiction))?
+                    .map(|_| ())
+                    .ok_or_else(|| refusal::no_bucket(bucket_name))
             }
             BindingKind::D1 { .. } => {
                 let id = kind.database().unwrap_or_default();
