@@ -107,7 +107,8 @@ impl Runtime {
         self.generation
     }
 
-    /// Where a worker is reached, from its first [`Self::prepare`] to the end of the session.
+    /// Where a worker is reached, from its first [`Self::prepare`] until the swap after the one that
+    /// leaves it out.
     pub fn upstream(&self, worker: &str) -> Option<SocketAddr> {
         self.sockets.get(worker).map(|socket| socket.address)
     }
@@ -168,6 +169,10 @@ impl Runtime {
             .as_ref()
             .map(|running| running.prepared.0.config.blobs.clone())
             .unwrap_or_default();
+        let before_workers = before
+            .as_ref()
+            .map(|running| running.prepared.0.workers.clone())
+            .unwrap_or_default();
         let migrated = before.as_ref().is_some_and(|running| {
             running.prepared.0.migrations == plan.migrations
                 && running.prepared.0.state == plan.state
@@ -210,10 +215,17 @@ impl Runtime {
             // so in the log.
             tokio::spawn(async move { controller.call(wake).await });
         }
+        self.forget_sockets(before_workers.iter().chain(&plan.workers));
         self.running = Some(Running { process, prepared });
         let pause = started.elapsed();
         blobs::prune(&plan.run, &[&plan.config.blobs, &used_before]);
         Ok(pause)
+    }
+
+    /// Closes the sockets of workers that neither run nor ran last.
+    fn forget_sockets<'a>(&mut self, kept: impl Iterator<Item = &'a String>) {
+        let kept: BTreeSet<&String> = kept.collect();
+        self.sockets.retain(|worker, _| kept.contains(worker));
     }
 
     /// Puts every Durable Object out of memory, as idle time would; WebSockets stay open. Answers

@@ -197,6 +197,12 @@ pub enum Binding {
         allowed_senders: Vec<String>,
     },
     Hyperdrive(Hyperdrive),
+    /// Content that comes with the code, for scripts, which import nothing: a WebAssembly module,
+    /// text or bytes.
+    Part {
+        kind: ModuleKind,
+        body: Bytes,
+    },
     /// A product with no local form: every use fails, naming it.
     RemoteOnly {
         product: String,
@@ -228,6 +234,7 @@ impl std::fmt::Debug for Binding {
             Self::VersionMetadata => "VersionMetadata",
             Self::SendEmail { .. } => "SendEmail",
             Self::Hyperdrive(_) => "Hyperdrive",
+            Self::Part { .. } => "Part",
             Self::RemoteOnly { .. } => "RemoteOnly",
             Self::Missing { .. } => "Missing",
         })

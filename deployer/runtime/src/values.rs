@@ -51,6 +51,8 @@ pub struct R2Head {
     pub size: u64,
     /// Without quotes.
     pub etag: String,
+    /// Milliseconds since 1970.
+    pub uploaded: u64,
     #[serde(rename = "httpFields", default)]
     http: HttpFields,
 }

@@ -1,21 +1,70 @@
-//! Runs the workers that are deployed.
+//! Runs the workers that are deployed: one workerd for the whole account, started by the first
+//! request, cron or queue that needs it.
+//!
+//! `compile` makes a stack for the runtime of what the account has, `exchange` lets it take over
+//! from the one before, `stage` is what runs meanwhile and who uses it. `gateway` takes requests to
+//! it, `values` the API's calls for KV and R2, `tails` what it tells away from it. `probe` stands
+//! apart: it looks at uploads.
+
+mod assets;
+mod background;
+mod compile;
+mod exchange;
+mod gateway;
+mod probe;
+mod routing;
+mod stage;
+mod tails;
+mod values;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
-use axum::extract::Request;
-use axum::response::{IntoResponse as _, Response};
-use camino::Utf8PathBuf;
-use http::StatusCode;
+use axum::routing::get;
+use camino::{Utf8Path, Utf8PathBuf};
+use tiny_runtime::{Controller, Programs, RuntimeError};
+use tokio::sync::{Mutex, Notify, OnceCell, mpsc};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::app::App;
-use crate::options::ProgramsProvider;
-use crate::store::Files;
-use crate::values::{KvKeys, KvValue, R2Object, R2Objects};
-use crate::workers::{Code, Compatibility, ProbeError, Probed};
+use crate::d1::D1Bindings;
+use crate::event::CloudEvent;
+use crate::options::{NoPrograms, ProgramsProvider};
+use crate::store::Store;
+use exchange::Exchange;
+pub(crate) use gateway::gateway;
+use stage::{Stage, Visit};
+use tails::Tails;
 
-/// The runtime, started when it is first needed.
-pub(crate) struct Hosting {
+/// What runs, and how it is reached. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Hosting(Arc<Inner>);
+
+struct Inner {
     programs: ProgramsProvider,
+    found: OnceCell<Programs>,
     dir: Utf8PathBuf,
+    account: OnceLock<Account>,
+    stage: Stage,
+    /// What runs is not what the account has.
+    is_outdated: AtomicBool,
+    /// The start of workerd that is on stage.
+    generation: AtomicU64,
+    exchange: Mutex<Exchange>,
+    /// The account has changed.
+    change: Arc<Notify>,
+    tails: Tails,
+    ended: CancellationToken,
+    /// Ends the tasks in the background.
+    _end: DropGuard,
+}
+
+/// What hosting needs of the account. Not the whole [`App`], which holds this.
+struct Account {
+    store: Store,
+    d1: D1Bindings,
+    events: mpsc::UnboundedSender<CloudEvent>,
 }
 
 /// Why a worker, or a simulator, does not answer.
@@ -23,103 +72,97 @@ pub(crate) struct Hosting {
 pub(crate) enum HostingError {
     #[error("workers do not run: {0}")]
     NotRunning(String),
+    #[error(transparent)]
+    Programs(#[from] NoPrograms),
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    #[error("cannot read what is to run: {0}")]
+    Store(#[from] rusqlite::Error),
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
 }
 
 impl Hosting {
     /// `dir` is the folder of the local data and of what workerd is started from.
     pub(crate) fn new(programs: ProgramsProvider, dir: Utf8PathBuf) -> Self {
-        Self { programs, dir }
+        let ended = CancellationToken::new();
+        Self(Arc::new(Inner {
+            programs,
+            found: OnceCell::new(),
+            dir,
+            account: OnceLock::new(),
+            stage: Stage::default(),
+            is_outdated: AtomicBool::new(true),
+            generation: AtomicU64::new(0),
+            exchange: Mutex::default(),
+            change: Arc::default(),
+            tails: Tails::default(),
+            _end: ended.clone().drop_guard(),
+            ended,
+        }))
     }
 
     /// Called once the app is there, before the first request.
-    pub(crate) async fn start(&self, _app: &App) {}
-
-    pub(crate) async fn stop(&self) {}
-
-    /// Starts code once, apart from all others, to see what it is.
-    pub(crate) async fn probe(
-        &self,
-        _files: &Files,
-        _code: &Code,
-        _compatibility: &Compatibility,
-    ) -> Result<Probed, ProbeError> {
-        Err(ProbeError::NoRuntime("workers do not run".to_owned()))
+    #[expect(clippy::unused_async, reason = "tasks need the async runtime")]
+    pub(crate) async fn start(&self, app: &App) {
+        let account = Account {
+            store: app.store.clone(),
+            d1: D1Bindings::of(app),
+            events: app.events.clone(),
+        };
+        if self.0.account.set(account).is_ok() {
+            background::start(&self.0);
+        }
     }
 
-    /// What the account says of queues' consumers is no longer what runs.
-    pub(crate) async fn changed(&self) {}
-
-    pub(crate) async fn kv_get(
-        &self,
-        _namespace: &str,
-        _key: &str,
-    ) -> Result<Option<KvValue>, HostingError> {
-        Err(HostingError::NotRunning(String::new()))
+    /// Ends workerd; nothing runs from here on.
+    pub(crate) async fn stop(&self) {
+        self.0.ended.cancel();
+        self.0.exchange.lock().await.stop().await;
     }
 
-    pub(crate) async fn kv_put(
-        &self,
-        _namespace: &str,
-        _key: &str,
-        _value: KvValue,
-    ) -> Result<(), HostingError> {
-        Err(HostingError::NotRunning(String::new()))
+    /// The account has changed: what runs is exchanged before the next request, and before long
+    /// without one, where something may happen by itself.
+    #[expect(
+        clippy::unused_async,
+        reason = "callers need not know how little it takes"
+    )]
+    pub(crate) async fn changed(&self) {
+        self.0.is_outdated.store(true, Ordering::Release);
+        self.0.change.notify_one();
     }
 
-    pub(crate) async fn kv_delete(&self, _namespace: &str, _key: &str) -> Result<(), HostingError> {
-        Err(HostingError::NotRunning(String::new()))
+    /// Waits until what the account has is what runs, starting it where it does not.
+    async fn enter(&self) -> Result<Visit, HostingError> {
+        loop {
+            if !self.0.is_outdated.load(Ordering::Acquire)
+                && let Some(visit) = self.0.stage.enter().await
+            {
+                return Ok(visit);
+            }
+            self.exchange().await?;
+        }
     }
 
-    /// At most 1000 keys at once.
-    pub(crate) async fn kv_keys(
-        &self,
-        _namespace: &str,
-        _prefix: &str,
-        _limit: u32,
-        _cursor: Option<&str>,
-    ) -> Result<KvKeys, HostingError> {
-        Err(HostingError::NotRunning(String::new()))
+    async fn controller(&self) -> Result<Controller, HostingError> {
+        Ok(self.enter().await?.controller.clone())
     }
 
-    /// Forgets a namespace's values, because the namespace was deleted.
-    pub(crate) async fn kv_forget(&self, _namespace: &str) {}
-
-    pub(crate) async fn r2_get(
-        &self,
-        _bucket: &str,
-        _key: &str,
-    ) -> Result<Option<R2Object>, HostingError> {
-        Err(HostingError::NotRunning(String::new()))
+    async fn programs(&self) -> Result<&Programs, NoPrograms> {
+        self.0.found.get_or_try_init(|| (self.0.programs)()).await
     }
 
-    /// Answers the object's etag.
-    pub(crate) async fn r2_put(
-        &self,
-        _bucket: &str,
-        _key: &str,
-        _object: R2Object,
-    ) -> Result<String, HostingError> {
-        Err(HostingError::NotRunning(String::new()))
+    fn tails(&self) -> &Tails {
+        &self.0.tails
     }
 
-    pub(crate) async fn r2_delete(&self, _bucket: &str, _key: &str) -> Result<(), HostingError> {
-        Err(HostingError::NotRunning(String::new()))
+    fn dir(&self) -> &Utf8Path {
+        &self.0.dir
     }
 
-    /// At most 1000 objects at once.
-    pub(crate) async fn r2_list(
-        &self,
-        _bucket: &str,
-        _prefix: &str,
-        _limit: u32,
-        _cursor: Option<&str>,
-    ) -> Result<R2Objects, HostingError> {
-        Err(HostingError::NotRunning(String::new()))
-    }
-
-    /// Whether no object is in it. True without starting anything where none can be.
-    pub(crate) async fn r2_is_empty(&self, _bucket: &str) -> Result<bool, HostingError> {
-        Ok(true)
+    /// The folder of the local data.
+    fn state(&self) -> Utf8PathBuf {
+        self.0.dir.join("state")
     }
 }
 
@@ -129,13 +172,7 @@ impl std::fmt::Debug for Hosting {
     }
 }
 
-/// Routes beside the API, such as the WebSockets of tails; by convention below `/__tiny/`.
+/// Routes beside the API, below `/__tiny/`.
 pub(crate) fn routes() -> Router<App> {
-    Router::new()
-}
-
-/// Answers a request whose host is a worker's: `<script>.<subdomain>.localhost`, a custom domain,
-/// or a host that a route covers.
-pub(crate) async fn gateway(_app: App, host: &str, _request: Request) -> Response {
-    (StatusCode::NOT_FOUND, format!("no worker at {host}\n")).into_response()
+    Router::new().route("/__tiny/tails/{id}", get(tails::connect))
 }

@@ -21,8 +21,8 @@ use crate::hosting;
 
 /// The connection that a request came on.
 #[derive(Debug, Clone)]
-pub(super) struct Connection {
-    pub(super) peer: SocketAddr,
+pub(crate) struct Connection {
+    pub(crate) peer: SocketAddr,
     /// Closes it, without an answer to what is under way.
     pub(super) close: CancellationToken,
     /// Cancelled once it is closed, whoever did it.

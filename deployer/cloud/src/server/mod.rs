@@ -10,7 +10,7 @@ mod layers;
 mod limit;
 mod routes;
 
-pub(crate) use connection::serve;
+pub(crate) use connection::{Connection, serve};
 pub(crate) use host::reachable;
 pub(crate) use journal::Journal;
 pub(crate) use layers::Layers;

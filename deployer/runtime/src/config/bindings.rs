@@ -7,7 +7,7 @@ use super::extensions::Wrapper;
 use super::simulators::Product;
 use super::{HOST, Writer, service, user};
 use crate::error::RuntimeError;
-use crate::stack::{Binding, Hyperdrive, Worker};
+use crate::stack::{Binding, Hyperdrive, ModuleKind, Worker};
 
 /// The service of the queue broker.
 pub(super) const QUEUES: &str = "queues";
@@ -112,6 +112,14 @@ impl Writer<'_> {
                 ],
             ),
             Binding::Hyperdrive(database) => self.hyperdrive(database),
+            Binding::Part { kind, body } => {
+                let kind = match kind {
+                    ModuleKind::Wasm => "wasmModule",
+                    ModuleKind::Text => "text",
+                    _ => "data",
+                };
+                (kind, Value::Embed(self.blobs.put(body)?))
+            }
             Binding::RemoteOnly { product } => self.wrapped(
                 Wrapper::RemoteOnly,
                 vec![service::json("product", &json!(product))],
