@@ -2,14 +2,15 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use serde_json::Value;
+use reqwest::Method;
+use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
 use super::project::workspace_of_tests;
 use super::{Tiny, client, free_port, signal};
 
 /// The token that tests go by; the local Cloudflare takes any.
-const TOKEN: &str = "of-the-tests";
+pub(super) const TOKEN: &str = "of-the-tests";
 /// How long it may take to start, while another test may be compiling.
 const START: Duration = Duration::from_mins(1);
 
@@ -22,12 +23,16 @@ pub struct Cloud {
 }
 
 /// A line of the journal.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, serde::Deserialize)]
 pub struct Request {
     pub method: String,
     /// From `/client/v4` on, with the query.
     pub path: String,
     pub status: Option<u16>,
+    /// From its arrival to its answer.
+    pub ms: f64,
+    /// When it arrived.
+    pub at_ms: f64,
 }
 
 impl Cloud {
@@ -41,6 +46,21 @@ impl Cloud {
         let folder = workspace_of_tests().join(format!("cloud-{name}"));
         let _ = fs_err::remove_dir_all(&folder);
         Self::start_in(folder, free_port(), args).await
+    }
+
+    /// On a copy of what another left behind.
+    pub async fn start_on_copy(name: &str, of: &Utf8Path, args: &[&str]) -> Self {
+        let folder = workspace_of_tests().join(format!("cloud-{name}"));
+        let _ = fs_err::remove_dir_all(&folder);
+        copy_folder(&of.join("data"), &folder.join("data"));
+        Self::start_in(folder, free_port(), args).await
+    }
+
+    /// Ends it in good order; answers its folder with all that was in it.
+    pub async fn stop(mut self) -> Utf8PathBuf {
+        self.interrupt();
+        self.child.wait().await.unwrap();
+        self.folder.clone()
     }
 
     async fn start_in(folder: Utf8PathBuf, port: u16, args: &[&str]) -> Self {
@@ -120,8 +140,19 @@ impl Cloud {
 
     /// What a call of the API answers, below `/client/v4`.
     pub async fn call(&self, path: &str) -> Value {
-        let request = self.client.get(format!("{}{path}", self.api()));
-        let answer = request.bearer_auth(TOKEN).send().await.unwrap();
+        self.request(Method::GET, path, None).await
+    }
+
+    /// The same with another method, and a body.
+    pub async fn request(&self, method: Method, path: &str, body: Option<Value>) -> Value {
+        let mut request = self
+            .client
+            .request(method, format!("{}{path}", self.api()))
+            .bearer_auth(TOKEN);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let answer = request.send().await.unwrap();
         let text = answer.text().await.unwrap();
         serde_json::from_str(&text).unwrap_or_else(|_| panic!("{path} answered: {text}"))
     }
@@ -139,6 +170,54 @@ impl Cloud {
     pub async fn result(&self, path: &str) -> Value {
         let mut answer = self.call(&format!("{}{path}", self.account().await)).await;
         assert_eq!(answer["success"], true, "{path}: {answer}");
+        answer["result"].take()
+    }
+
+    /// Whether there is nothing at this path below the account.
+    pub async fn lacks(&self, path: &str) -> bool {
+        let answer = self.call(&format!("{}{path}", self.account().await)).await;
+        answer["success"] == false
+    }
+
+    /// Asks a deployed worker, at its host on workers.dev.
+    pub async fn worker(&self, script: &str, path: &str) -> reqwest::Response {
+        let subdomain = self.result("/workers/subdomain").await;
+        let subdomain = subdomain["subdomain"].as_str().unwrap();
+        self.visit(&format!("http://{script}.{subdomain}.localhost{path}"))
+            .await
+    }
+
+    /// Breaks requests from now on, as `--fault` says; counting begins anew.
+    pub async fn break_requests(&self, faults: &[String]) {
+        self.control(Method::PUT, "faults", Some(json!({ "faults": faults })))
+            .await;
+    }
+
+    /// Lets every request be, from now on.
+    pub async fn mend(&self) {
+        self.control(Method::DELETE, "faults", None).await;
+    }
+
+    /// Waits until a request was struck.
+    pub async fn struck(&self) {
+        self.control(Method::GET, "faults?struck=1", None).await;
+    }
+
+    /// How many requests there were since faults were set or cleared, and how many were struck.
+    pub async fn counts(&self) -> (u64, u64) {
+        let report = self.control(Method::GET, "faults", None).await;
+        let count = |key: &str| report[key].as_u64().unwrap();
+        (count("seen"), count("struck"))
+    }
+
+    async fn control(&self, method: Method, what: &str, body: Option<Value>) -> Value {
+        let url = format!("http://127.0.0.1:{}/__tiny/{what}", self.port);
+        let mut request = self.client.request(method, url);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let mut answer: Value = request.send().await.unwrap().json().await.unwrap();
+        assert_eq!(answer["success"], true, "{answer}");
         answer["result"].take()
     }
 
@@ -185,5 +264,18 @@ impl Tiny {
         project
             .env("CLOUDFLARE_ACCOUNT_ID", "")
             .env("TINY_CLOUD", "")
+    }
+}
+
+fn copy_folder(from: &Utf8Path, to: &Utf8Path) {
+    fs_err::create_dir_all(to).unwrap();
+    for entry in from.read_dir_utf8().unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(entry.path(), &target);
+        } else {
+            fs_err::copy(entry.path(), target).unwrap();
+        }
     }
 }

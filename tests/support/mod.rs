@@ -12,8 +12,10 @@
 
 mod browser;
 mod client;
+mod clients;
 mod cloud;
 mod dev;
+mod peers;
 mod port;
 mod processes;
 mod project;
@@ -22,10 +24,12 @@ mod terminal;
 
 pub use browser::{Browser, Tab};
 pub use client::client;
+pub use clients::{Alchemy, Running, Wrangler};
 pub use cloud::{Cloud, Request};
 pub use dev::Dev;
+pub use peers::{Peers, cache, peers};
 pub use port::free_port;
 pub use processes::{children, eventually, is_alive, processes, signal};
-pub use project::{Tiny, checkout};
+pub use project::{Tiny, checkout, workspace_of_tests};
 pub use socket::Socket;
 pub use terminal::Terminal;

@@ -23,7 +23,8 @@ pub fn checkout() -> Utf8PathBuf {
         .unwrap()
 }
 
-pub(super) fn workspace_of_tests() -> Utf8PathBuf {
+/// The folder for what tests make, kept from run to run.
+pub fn workspace_of_tests() -> Utf8PathBuf {
     Utf8Path::new(env!("CARGO_TARGET_TMPDIR")).join("e2e")
 }
 
@@ -138,6 +139,12 @@ impl Tiny {
         let text = fs_err::read_to_string(&path).unwrap_or_default();
         fs_err::create_dir_all(path.parent().unwrap()).unwrap();
         fs_err::write(path, change(text)).unwrap();
+        self
+    }
+
+    /// The project in a folder of this one.
+    pub fn within(mut self, folder: &str) -> Self {
+        self.root = self.root.join(folder);
         self
     }
 

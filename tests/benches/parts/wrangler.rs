@@ -1,6 +1,5 @@
 //! `wrangler dev` with `worker-build --dev`, on a copy of the same app.
 
-use std::path::PathBuf;
 use std::process::Stdio;
 
 use camino::Utf8PathBuf;
@@ -10,16 +9,14 @@ use tokio::process::{Child, Command};
 use super::app;
 use super::bare::{profile, provisioner};
 use super::figures::say;
-use crate::support::free_port;
+use crate::support::{cache, free_port, peers};
 
-const WRANGLER: &str = "4.164.0";
-const NODE: &str = "22";
 const WORKER_BUILD: &str = "0.8";
 
 /// The programs.
 pub struct Programs {
-    node: PathBuf,
-    wrangler: PathBuf,
+    node: Utf8PathBuf,
+    wrangler: Utf8PathBuf,
     path: std::ffi::OsString,
     env: Vec<(String, std::ffi::OsString)>,
 }
@@ -27,30 +24,9 @@ pub struct Programs {
 impl Programs {
     /// Installs what is missing into the cache folder.
     pub async fn install(wasm_bindgen: &str) -> Self {
+        say("installing wrangler");
+        let peers = peers();
         let cache = cache();
-        let npm = cache.join(format!("wrangler-{WRANGLER}"));
-        let modules = npm.join("node_modules");
-        let (system, machine) = match std::env::consts::ARCH {
-            "x86_64" => ("linux", "x64"),
-            "aarch64" => ("linux", "arm64"),
-            other => panic!("the peers are not known for {other}"),
-        };
-        let node_package = format!("node-{system}-{machine}");
-        let node = modules.join(&node_package).join("bin/node");
-        let wrangler = modules.join("wrangler/bin/wrangler.js");
-        if !node.exists() || !wrangler.exists() {
-            say("installing wrangler");
-            fs_err::create_dir_all(&npm).unwrap();
-            let packages = [
-                format!("wrangler@{WRANGLER}"),
-                format!("{node_package}@{NODE}"),
-            ];
-            run(Command::new("npm")
-                .args(["install", "--no-audit", "--no-fund", "--prefix"])
-                .arg(&npm)
-                .args(packages))
-            .await;
-        }
         let root = cache.join(format!("worker-build-{WORKER_BUILD}"));
         if !root.join("bin/worker-build").exists() {
             say("installing worker-build");
@@ -62,30 +38,23 @@ impl Programs {
         }
         say("installing wasm-bindgen");
         let bindgen = provisioner().wasm_bindgen(wasm_bindgen).await.unwrap();
-        let esbuild = modules.join(format!("@esbuild/{system}-{machine}/bin/esbuild"));
-        let old = std::env::var_os("PATH").unwrap_or_default();
-        let mut path = vec![node.parent().unwrap().to_owned(), root.join("bin")];
-        path.extend(std::env::split_paths(&old));
+        let old = peers.path();
+        let path = std::iter::once(root.join("bin").into_std_path_buf())
+            .chain(std::env::split_paths(&old));
         Self {
-            node,
-            wrangler,
+            node: peers.node(),
+            wrangler: peers.wrangler(),
             path: std::env::join_paths(path).unwrap(),
             // worker-build takes these in place of downloads of its own.
             env: vec![
                 ("WASM_BINDGEN_BIN".to_owned(), bindgen.into_os_string()),
-                ("ESBUILD_BIN".to_owned(), esbuild.into_os_string()),
+                (
+                    "ESBUILD_BIN".to_owned(),
+                    peers.esbuild().into_string().into(),
+                ),
             ],
         }
     }
-}
-
-fn cache() -> PathBuf {
-    let from = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    from("TINY_CACHE")
-        .or_else(|| Some(from("XDG_CACHE_HOME")?.join("tiny")))
-        .or_else(|| Some(from("HOME")?.join(".cache/tiny")))
-        .expect("no folder for a cache: set TINY_CACHE")
-        .join("bench")
 }
 
 async fn run(command: &mut Command) {
