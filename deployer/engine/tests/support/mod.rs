@@ -1,5 +1,8 @@
 //! A stage on a local Cloudflare of its own.
 
+// Each test program uses a part of it.
+#![allow(dead_code)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -174,7 +177,7 @@ impl World {
             .await
     }
 
-    async fn run(
+    pub async fn run(
         &self,
         goal: Goal<'_>,
         progress: &dyn Progress,

@@ -1,0 +1,160 @@
+//! A run that ends at any request, before or after Cloudflare did what it asked for, and a run after
+//! it that knows nothing but what was written down.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use support::{World, at, d1};
+use tiny_engine::{ApplyOptions, Goal, Silent, Spec, Status, verify};
+use tokio_util::sync::CancellationToken;
+
+/// As an end of the process would do it: nothing that was under way is heard of again.
+const WAYS: [&str; 2] = ["hang-before", "hang-after"];
+
+const MIGRATIONS: [(&str, &str); 2] = [
+    ("0001_create.sql", "CREATE TABLE todos (text TEXT)"),
+    ("0002_fill.sql", "INSERT INTO todos VALUES ('one')"),
+];
+
+async fn world() -> World {
+    let mut world = World::new().await;
+    world
+        .want("kv.sessions", Spec::Kv)
+        .want("r2.files", Spec::R2)
+        .want("queue.jobs", Spec::Queue)
+        .want_after("queue.mail", Spec::Queue, &["kv.sessions"])
+        .want_after("d1.archive", d1(&MIGRATIONS), &["queue.jobs"]);
+    world
+}
+
+/// Starts a run that ends at its `number`th request. `false`: it made no such request.
+async fn ends_at(world: &World, goal: Goal<'_>, number: u64, way: &str) -> bool {
+    world.breaks(&[&format!("**#{number}={way}")]);
+    let abandon = CancellationToken::new();
+    let options = ApplyOptions {
+        abandon: abandon.clone(),
+        parallel: 2,
+        ..ApplyOptions::default()
+    };
+    let faults = world.cloud.faults();
+    let struck = tokio::select! {
+        biased;
+        outcome = world.run(goal, &Silent, options) => {
+            outcome.unwrap();
+            false
+        }
+        () = faults.wait_for_strikes(1) => true,
+    };
+    world.breaks(&[]);
+    // Broken connections take a moment to be noticed by the server.
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    struck
+}
+
+async fn is_whole(world: &World, when: &str) {
+    assert!(world.is_deployed().await, "{when}");
+    let state = world.state().await;
+    assert!(
+        state
+            .resources
+            .values()
+            .all(|record| record.status == Status::Ready),
+        "{when}"
+    );
+    let names: BTreeSet<String> = world
+        .desired
+        .resources
+        .iter()
+        .map(|(address, want)| format!("{} {}", address.kind, want.name))
+        .collect();
+    assert_eq!(world.names().await, names, "{when}");
+}
+
+#[tokio::test]
+async fn a_first_deploy_may_end_anywhere() {
+    let mut points = 0;
+    let world = world().await;
+    for way in WAYS {
+        for number in 1.. {
+            world.destroy().await.unwrap();
+            let goal = Goal::Deploy(&world.desired);
+            if !ends_at(&world, goal, number, way).await {
+                break;
+            }
+            points += 1;
+            let when = format!("{way} at request {number}");
+            world
+                .deploy()
+                .await
+                .unwrap_or_else(|error| panic!("{when}: {error}"));
+            is_whole(&world, &when).await;
+        }
+    }
+    assert!(points >= 20, "{points}");
+}
+
+#[tokio::test]
+async fn an_update_may_end_anywhere() {
+    let mut points = 0;
+    let mut world = world().await;
+    let first = world.desired.clone();
+    for way in WAYS {
+        for number in 1.. {
+            world.destroy().await.unwrap();
+            world.desired = first.clone();
+            world.deploy().await.unwrap();
+            world.drop("r2.files");
+            world.drop("queue.mail");
+            world.want("kv.more", Spec::Kv);
+            let more = [
+                MIGRATIONS[0],
+                MIGRATIONS[1],
+                ("0003.sql", "INSERT INTO todos VALUES ('two')"),
+            ];
+            world.want("d1.archive", d1(&more));
+            let goal = Goal::Deploy(&world.desired);
+            if !ends_at(&world, goal, number, way).await {
+                break;
+            }
+            points += 1;
+            let when = format!("{way} at request {number}");
+            world
+                .deploy()
+                .await
+                .unwrap_or_else(|error| panic!("{when}: {error}"));
+            is_whole(&world, &when).await;
+            let state = world.state().await;
+            let applied = &state.resources[&at("d1.archive")].properties["migrations"];
+            assert_eq!(applied.as_object().unwrap().len(), 3, "{when}");
+        }
+    }
+    assert!(points >= 14, "{points}");
+}
+
+#[tokio::test]
+async fn a_destruction_may_end_anywhere() {
+    let mut points = 0;
+    let world = world().await;
+    for way in WAYS {
+        for number in 1.. {
+            world.deploy().await.unwrap();
+            let before = world.state().await;
+            let scope = world.scope();
+            if !ends_at(&world, Goal::Destroy(&scope), number, way).await {
+                break;
+            }
+            points += 1;
+            let when = format!("{way} at request {number}");
+            world
+                .destroy()
+                .await
+                .unwrap_or_else(|error| panic!("{when}: {error}"));
+            assert!(world.names().await.is_empty(), "{when}");
+            assert!(world.state().await.resources.is_empty(), "{when}");
+            verify(&world.account, &scope, &before).await.unwrap();
+        }
+    }
+    assert!(points >= 16, "{points}");
+}
