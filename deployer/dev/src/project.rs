@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use tiny_assets::Assets;
-use tiny_manifest::{LoadOptions, SecretValues, Stack};
+use tiny_manifest::{LoadOptions, PRIVATE_FOLDER, SecretValues, Stack};
 
 use crate::error::DevError;
 use crate::options::DevOptions;
@@ -106,18 +106,17 @@ impl Project {
     fn folder(&self) -> Utf8PathBuf {
         match &self.folder {
             Some(folder) => folder.clone(),
-            None => self.stack.root.join(".tiny/dev"),
+            None => self.stack.root.join(PRIVATE_FOLDER).join("dev"),
         }
     }
 
     /// Makes the folders and takes them for this session.
     pub(crate) fn claim(&self) -> Result<Claim, DevError> {
         let folder = self.folder();
-        fs_err::create_dir_all(&folder)?;
-        let ignore = self.stack.root.join(".tiny/.gitignore");
-        if self.folder.is_none() && !ignore.exists() {
-            fs_err::write(ignore, "*\n")?;
+        if self.folder.is_none() {
+            tiny_manifest::make_private_folder(&self.stack.root.join(PRIVATE_FOLDER))?;
         }
+        fs_err::create_dir_all(&folder)?;
         let state = self.state();
         fs_err::create_dir_all(&state)?;
         Claim::take(&state)

@@ -9,10 +9,10 @@ pub const PRIVATE_FOLDER: &str = ".tiny";
 
 /// Makes the folder at `path`, where it is not there yet, such that git leaves it alone.
 pub fn make_private_folder(path: &Utf8Path) -> io::Result<()> {
-    std::fs::create_dir_all(path)?;
+    fs_err::create_dir_all(path)?;
     let ignore = path.join(".gitignore");
     if !ignore.exists() {
-        std::fs::write(ignore, "*\n")?;
+        fs_err::write(ignore, "*\n")?;
     }
     Ok(())
 }

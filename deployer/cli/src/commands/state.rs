@@ -43,7 +43,11 @@ enum StateCommand {
         addresses: Vec<Address>,
     },
     /// Print the whole record
-    Pull,
+    Pull {
+        /// An earlier one, while it is kept
+        #[arg(long, value_name = "N")]
+        serial: Option<u64>,
+    },
     /// Put a record from a file in place of what is recorded
     Push {
         /// What `tiny state pull` printed; `-` is standard input
@@ -73,7 +77,7 @@ impl StateArgs {
                 .await
             }
             StateCommand::Rm { addresses } => remove(context, &store, &addresses).await,
-            StateCommand::Pull => pull(context, &store).await,
+            StateCommand::Pull { serial } => pull(context, &store, serial).await,
             StateCommand::Push { file, force } => push(context, &store, &file, force).await,
             StateCommand::Unlock => unlock(context, &store).await,
         }
@@ -144,8 +148,43 @@ async fn show(
     print(context, shown)
 }
 
-async fn pull(context: &Context<'_>, store: &StateStore) -> Result<(), Failure> {
-    print(context, serde_json::to_value(recorded(store).await?))
+async fn pull(
+    context: &Context<'_>,
+    store: &StateStore,
+    serial: Option<u64>,
+) -> Result<(), Failure> {
+    let state = match serial {
+        None => recorded(store).await?,
+        Some(serial) => {
+            let state = store
+                .version(serial)
+                .await
+                .map_err(|error| state_failure(&error))?;
+            match state {
+                Some(state) => state,
+                None => return Err(no_such_serial(store, serial).await?),
+            }
+        }
+    };
+    print(context, serde_json::to_value(state))
+}
+
+/// With those that there are.
+async fn no_such_serial(store: &StateStore, serial: u64) -> Result<Failure, Failure> {
+    let history = store
+        .history()
+        .await
+        .map_err(|error| state_failure(&error))?;
+    let kept: Vec<String> = history
+        .iter()
+        .map(|version| version.recorded.serial.to_string())
+        .collect();
+    let failure = Failure::failed(format!("serial {serial} is not kept any more"));
+    Ok(if kept.is_empty() {
+        failure
+    } else {
+        failure.with_help(format!("there are {}", kept.join(", ")))
+    })
 }
 
 fn print(
@@ -229,10 +268,8 @@ async fn push(
         fs_err::read_to_string(current_dir()?.join(file))
     };
     let text = text.map_err(|error| Failure::usage(format!("cannot read the record: {error}")))?;
-    let incoming: State = serde_json::from_str(&text).map_err(|error| {
-        Failure::usage(format!("`{file}` is not the record of a stage: {error}"))
-            .with_help("push what `tiny state pull` printed".to_owned())
-    })?;
+    let incoming =
+        State::from_json(&text, &format!("`{file}`")).map_err(|error| state_failure(&error))?;
     let guard = lock(store, "state push").await?;
     let outcome = guard.push(incoming, force).await;
     release(guard).await?;
