@@ -252,6 +252,14 @@ mod tests {
         .iter()
         .map(|bad| check_pattern(bad, "example.com").unwrap_err().message)
         .collect();
-        insta::assert_snapshot!(refused.join("\n"), @"");
+        insta::assert_snapshot!(refused.join("\n"), @r#"
+workers.api.error.invalid_route_pattern: 'other.com/*' is not in the zone 'example.com'
+workers.api.error.invalid_route_pattern: 'notexample.com/*' is not in the zone 'example.com'
+workers.api.error.invalid_route_pattern: 'a.*.example.com/*' may have a wildcard only at the beginning of the host
+workers.api.error.invalid_route_pattern: 'example.com/*/x' may have a wildcard only at the end of the path
+workers.api.error.invalid_route_pattern: 'example.com:80/' must not have a port
+workers.api.error.invalid_route_pattern: 'ftp://example.com/' must begin with a host, http:// or https://
+workers.api.error.invalid_route_pattern: 'example.com/?a' may have a host and a path, and nothing else
+"#);
     }
 }

@@ -410,6 +410,23 @@ mod tests {
             bound_elsewhere.refused(json!({"old_tag": "v1", "new_tag": "v2", "deleted_classes": ["Room"]})),
             free.refused(json!({"old_tag": "v1", "new_tag": "v2", "new_classes": ["New"]})),
             Try::new().code(&["New"]).refused(json!({"old_tag": "v1", "new_tag": "v2", "new_sqlite_classes": ["New"]})),
-        ].join("\n"), @"");
+        ].join("\n"), @r#"
+412 10079 Migration tag precondition failed; current tag is 'v1'
+412 10079 Migration tag precondition failed; current tag is 'v1'
+412 10079 Migration tag precondition failed; current tag is unset
+400 10074 Cannot apply new-class migration to class 'Room' that is already depended on by existing Durable Objects
+400 10074 Cannot apply new-sqlite-class migration to class 'Room' that is already depended on by existing Durable Objects
+400 10074 Cannot apply new-sqlite-class migration to class 'Gone' that is not exported by the script
+400 10074 Class 'New' cannot be the target of more than one migration
+400 10021 `migrations` may have `steps`, or the fields of one step, and not both
+400 10074 Cannot apply rename-class migration to class 'Gone' which was not exported in the previous version of the script
+400 10074 Cannot apply delete-class migration to class 'Gone' which was not exported in the previous version of the script
+400 10074 Cannot apply transfer-class migration to class 'Board' which script 'nobody' does not implement
+400 10074 Cannot apply transfer-class migration to class 'Room' that is already depended on by existing Durable Objects
+400 10061 Cannot apply --delete-class migration to class 'Room' without also removing the binding that references it.
+400 10061 Cannot apply --delete-class migration to class 'Room' without also removing the binding that references it (in other).
+400 10097 In order to use Durable Objects with a free plan, you must create a namespace using a `new_sqlite_classes` migration.
+400 10064 New version of script does not export class 'Room' which is depended on by existing Durable Objects. Did you forget to include it? If you renamed it, try a rename-class migration. If you want to delete all the Durable Objects implemented by the class, you can use a delete-class migration.
+"#);
     }
 }

@@ -4,6 +4,8 @@
 
 mod entries;
 mod exports;
+#[cfg(test)]
+mod exports_tests;
 mod migrations;
 mod report;
 mod state;

@@ -605,6 +605,20 @@ mod tests {
             refused(json!({"name": "Q", "type": "queue", "queue_name": ""})),
             refused(json!({"name": "A", "type": "plain_text"})),
             refused(json!({"name": "A", "type": "pipelines"})),
-        ].join("\n"), @"");
+            refused(json!({"name": "A", "type": "ai", "x": 1})),
+        ].join("\n"), @r#"
+10021 binding A of type plain_text is invalid: unknown field `texts`, expected `text`
+10021 binding A of type kv is invalid: unknown variant `kv`, expected one of `plain_text`, `json`, `secret_text`, `secret_key`, `inherit`, `kv_namespace`, `r2_bucket`, `d1`, `queue`, `durable_object_namespace`, `service`, `workflow`, `ratelimit`, `analytics_engine`, `version_metadata`, `assets`, `ai`, `browser`, `images`, `worker_loader`, `vectorize`, `hyperdrive`, `send_email`, `secrets_store_secret`, `mtls_certificate`, `dispatch_namespace`, `pipelines`, `vpc_service`, `vpc_network`, `wasm_module`, `text_blob`, `data_blob`, `logfwdr`
+10021 binding A of type ratelimit is invalid: unknown field `burst`, expected one of `limit`, `period`, `mitigation_timeout`
+10021 binding A of type ratelimit must have a `simple.period` of 10 or 60 seconds
+10052 Every binding must have a non-empty `name`.
+10052 Every binding must have a non-empty `name`.
+10021 binding A must have a `type`
+10021 binding DB of type d1 must have a valid `id` specified
+10021 binding Q of type queue must have a queue specified
+10021 binding A of type plain_text is invalid: missing field `text`
+10021 binding A of type pipelines must have either a `pipeline` or a `stream`
+10021 binding A of type ai is invalid: unknown field `x`, there are no fields
+"#);
     }
 }

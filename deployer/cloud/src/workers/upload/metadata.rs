@@ -383,6 +383,29 @@ mod tests {
             json!({"main_module": "a", "containers": [{"class_name": "C"}]}),
             json!({"main_module": "a", "migrations": {"steps": [{"new_class": ["A"]}]}}),
             json!({"main_module": "a", "exports": {"A": {"type": "durable-object", "store": "sqlite"}}}),
-        ].iter().map(refused).collect::<Vec<_>>().join("\n"), @"");
+        ].iter().map(refused).collect::<Vec<_>>().join("\n"), @r#"
+10026 `metadata`, at `main`: unknown field `main`, expected one of `main_module`, `body_part`, `bindings`, `compatibility_date`, `compatibility_flags`, `migrations`, `exports`, `keep_bindings`, `keep_assets`, `placement`, `tail_consumers`, `streaming_tail_consumers`, `limits`, `annotations`, `assets`, `observability`, `logpush`, `containers`, `cache_options`, `code_update_strategy`, `tags`, `usage_model`, `package_dependencies` at line 1 column 7
+10021 metadata may have one of `main_module` and `body_part`
+10053 Binding name 'A' already in use. Please use a different name and try again.
+10054 Text binding 'A' has 5121 bytes; the limit is 5120.
+10055 The Worker has 129 text bindings; the limit is 128.
+10021 Can't set compatibility date in the future: 2026-11-25
+10021 Invalid compatibility date: 'yesterday'. It must be YYYY-MM-DD.
+10021 Compatibility flag specified multiple times: a
+10021 `migrations` and `exports` are mutually exclusive: a Worker declares its Durable Object classes with one of them
+10021 `keep_bindings`: there is no binding type `secrets`
+10021 `limits.cpu_ms` must be between 1 and 300000
+10026 `metadata`, at `limits.cpu`: unknown field `cpu`, expected `cpu_ms` or `subrequests` at line 1 column 16
+10026 `metadata`, at `placement.mode`: unknown variant `clever`, expected `smart` or `targeted` at line 1 column 47
+10021 `placement` must be `{"mode": "smart"}` or name one of `region`, `host` and `hostname`
+10021 `observability.head_sampling_rate` must be between 0 and 1
+10026 `metadata`, at `annotations.workers/note`: unknown field `workers/note`, expected one of `workers/message`, `workers/tag`, `workers/alias`, `workers/commit_sha`, `workers/pull_request_number`, `workers/pull_request_title`, `workers/pull_request_url`, `workers/repository_url`, `workers/triggered_by` at line 1 column 30
+10026 `metadata`, at `assets.config.html`: unknown field `html`, expected one of `html_handling`, `not_found_handling`, `run_worker_first`, `serve_directly`, `base_path`, `_headers`, `_redirects` at line 1 column 27
+10021 `code_update_strategy.max_delay` may be at most 300 seconds
+10021 tag 'a,b' must not be empty, be over 1024 bytes or have `,` or `&`
+10021 `containers`: the local Cloudflare has no containers
+10026 `metadata`, at `migrations.steps[0].new_class`: unknown field `new_class`, expected one of `new_classes`, `new_sqlite_classes`, `renamed_classes`, `deleted_classes`, `transferred_classes` at line 1 column 54
+10026 `metadata`, at `exports.A.store`: unknown field `store`, expected one of `type`, `state`, `storage`, `renamed_to`, `transferred_to`, `transfer_from`, `container`, `cache` at line 1 column 24
+"#);
     }
 }
