@@ -258,7 +258,7 @@ pub(super) fn worker(code: &str, binds: &[&str]) -> Spec {
 
 /// The plan as people read it, one line a step.
 pub(super) fn told(plan: &Plan) -> String {
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for (place, step) in plan.steps.iter().enumerate() {
         let part = match step.part {
             Part::Groundwork => " first pass",
@@ -276,31 +276,31 @@ pub(super) fn told(plan: &Plan) -> String {
         } else {
             format!(": {}", step.reason)
         };
-        text += &format!(
-            "{place} {} {}{part}{after}{reason}\n",
+        lines.push(format!(
+            "{place} {} {}{part}{after}{reason}",
             step.action, step.address
-        );
+        ));
         for loss in &step.losses {
-            text += &format!("    loses {loss}\n");
+            lines.push(format!("    loses {loss}"));
         }
         for change in &step.changes {
             let show = |value: &Option<serde_json::Value>| {
                 value.as_ref().map_or("-".to_owned(), ToString::to_string)
             };
-            text += &format!(
-                "    {}: {} -> {}\n",
+            lines.push(format!(
+                "    {}: {} -> {}",
                 change.path,
                 show(&change.before),
                 show(&change.after)
-            );
+            ));
         }
     }
     for drift in &plan.drift {
         let what = if drift.gone { "gone" } else { "changed" };
-        text += &format!("drift: {} {what}\n", drift.address);
+        lines.push(format!("drift: {} {what}", drift.address));
     }
     for note in &plan.notes {
-        text += &format!("note: {}: {}\n", note.address, note.text);
+        lines.push(format!("note: {}: {}", note.address, note.text));
     }
-    text
+    lines.join("\n")
 }

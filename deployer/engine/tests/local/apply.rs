@@ -1,18 +1,17 @@
 //! Plans that are carried out on a local Cloudflare, with everything that can go wrong on the way.
 
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use support::{Told, World, at, d1};
 use tiny_cloudflare::D1Statement;
 use tiny_engine::{
     Action, ApplyOptions, EngineError, FailureClass, Goal, Spec, Status, import, recover, verify,
 };
 use tokio_util::sync::CancellationToken;
+
+use crate::support::{Told, World, at, d1};
 
 const CREATE: (&str, &str) = (
     "0001_create.sql",

@@ -1,8 +1,5 @@
 //! A stage on a local Cloudflare of its own.
 
-// Each test program uses a part of it.
-#![allow(dead_code)]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -23,7 +20,7 @@ use tiny_manifest::StageName;
 
 /// What goes over the wire.
 #[derive(Default)]
-pub struct Wire {
+pub(crate) struct Wire {
     calls: Mutex<Vec<String>>,
 }
 
@@ -36,26 +33,26 @@ impl Trace for Wire {
     fn waiting(&self, _: &Waiting<'_>) {}
 }
 
-pub struct World {
-    pub cloud: tiny_cloud::Cloud,
-    pub account: Account,
-    pub store: StateStore,
-    pub desired: Desired,
-    pub folder: Utf8PathBuf,
+pub(crate) struct World {
+    pub(crate) cloud: tiny_cloud::Cloud,
+    pub(crate) account: Account,
+    pub(crate) store: StateStore,
+    pub(crate) desired: Desired,
+    pub(crate) folder: Utf8PathBuf,
     wire: Arc<Wire>,
     _temporary: tempfile::TempDir,
 }
 
-pub fn at(text: &str) -> Address {
+pub(crate) fn at(text: &str) -> Address {
     text.parse().unwrap()
 }
 
 impl World {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with_latency(Duration::ZERO).await
     }
 
-    pub async fn with_latency(latency: Duration) -> Self {
+    pub(crate) async fn with_latency(latency: Duration) -> Self {
         let temporary = tempfile::tempdir().unwrap();
         let folder = Utf8PathBuf::from_path_buf(temporary.path().to_owned()).unwrap();
         let programs: tiny_cloud::ProgramsProvider = Arc::new(|| {
@@ -107,11 +104,16 @@ impl World {
         }
     }
 
-    pub fn want(&mut self, address: &str, spec: Spec) -> &mut Self {
+    pub(crate) fn want(&mut self, address: &str, spec: Spec) -> &mut Self {
         self.want_after(address, spec, &[])
     }
 
-    pub fn want_after(&mut self, address: &str, spec: Spec, depends_on: &[&str]) -> &mut Self {
+    pub(crate) fn want_after(
+        &mut self,
+        address: &str,
+        spec: Spec,
+        depends_on: &[&str],
+    ) -> &mut Self {
         let address = at(address);
         let want = Want {
             name: format!("shop-prod-{}", address.id),
@@ -122,47 +124,47 @@ impl World {
         self
     }
 
-    pub fn drop(&mut self, address: &str) {
+    pub(crate) fn drop(&mut self, address: &str) {
         self.desired.resources.remove(&at(address));
     }
 
     /// From now on these requests are broken.
-    pub fn breaks(&self, faults: &[&str]) {
+    pub(crate) fn breaks(&self, faults: &[&str]) {
         let faults = faults.iter().map(|fault| fault.parse().unwrap()).collect();
         self.cloud.faults().set(faults);
     }
 
-    pub async fn state(&self) -> State {
+    pub(crate) async fn state(&self) -> State {
         let loaded = self.store.load().await.unwrap();
         loaded.unwrap_or_else(|| State::new("shop", self.store.stage(), Some(self.account.id())))
     }
 
-    pub fn scope(&self) -> Scope {
+    pub(crate) fn scope(&self) -> Scope {
         Scope::from(&self.desired)
     }
 
-    pub async fn read(&self, goal: Goal<'_>) -> Actual {
+    pub(crate) async fn read(&self, goal: Goal<'_>) -> Actual {
         let state = self.state().await;
         refresh(&self.account, goal, &state, Depth::Full)
             .await
             .unwrap()
     }
 
-    pub async fn plan(&self) -> Plan {
+    pub(crate) async fn plan(&self) -> Plan {
         self.plan_for(Goal::Deploy(&self.desired)).await
     }
 
-    pub async fn plan_for(&self, goal: Goal<'_>) -> Plan {
+    pub(crate) async fn plan_for(&self, goal: Goal<'_>) -> Plan {
         let actual = self.read(goal).await;
         let state = self.state().await;
         plan(goal, &state, &actual, &PlanOptions::default()).unwrap()
     }
 
-    pub async fn deploy(&self) -> Result<(), EngineError> {
+    pub(crate) async fn deploy(&self) -> Result<(), EngineError> {
         self.deploy_with(&Silent, ApplyOptions::default()).await
     }
 
-    pub async fn deploy_with(
+    pub(crate) async fn deploy_with(
         &self,
         progress: &dyn Progress,
         options: ApplyOptions,
@@ -171,13 +173,13 @@ impl World {
             .await
     }
 
-    pub async fn destroy(&self) -> Result<(), EngineError> {
+    pub(crate) async fn destroy(&self) -> Result<(), EngineError> {
         let scope = self.scope();
         self.run(Goal::Destroy(&scope), &Silent, ApplyOptions::default())
             .await
     }
 
-    pub async fn run(
+    pub(crate) async fn run(
         &self,
         goal: Goal<'_>,
         progress: &dyn Progress,
@@ -203,7 +205,7 @@ impl World {
     }
 
     /// What went over the wire since the last time, `GET` left out unless `reads`.
-    pub fn calls(&self, reads: bool) -> Vec<String> {
+    pub(crate) fn calls(&self, reads: bool) -> Vec<String> {
         let calls = std::mem::take(&mut *self.wire.calls.lock().unwrap());
         let prefix = format!("/accounts/{}", self.account.id());
         calls
@@ -214,7 +216,7 @@ impl World {
     }
 
     /// The names of everything simple that the account has.
-    pub async fn names(&self) -> BTreeSet<String> {
+    pub(crate) async fn names(&self) -> BTreeSet<String> {
         let mut names = BTreeSet::new();
         let kv = self.account.kv_namespaces().await.unwrap();
         names.extend(kv.into_iter().map(|kv| format!("kv {}", kv.title)));
@@ -231,7 +233,7 @@ impl World {
         names
     }
 
-    pub async fn is_deployed(&self) -> bool {
+    pub(crate) async fn is_deployed(&self) -> bool {
         let plan = self.plan().await;
         plan.is_empty() && plan.drift.is_empty()
     }
@@ -239,7 +241,7 @@ impl World {
 
 /// Remembers what it was told.
 #[derive(Default)]
-pub struct Told {
+pub(crate) struct Told {
     lines: Mutex<Vec<String>>,
     running: Mutex<(usize, usize)>,
     on_start: Option<Box<dyn Fn() + Send + Sync>>,
@@ -274,24 +276,24 @@ impl Progress for Told {
 
 impl Told {
     /// Calls this when a step starts.
-    pub fn when_one_starts(on_start: impl Fn() + Send + Sync + 'static) -> Self {
+    pub(crate) fn when_one_starts(on_start: impl Fn() + Send + Sync + 'static) -> Self {
         Self {
             on_start: Some(Box::new(on_start)),
             ..Self::default()
         }
     }
 
-    pub fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         self.lines.lock().unwrap().clone()
     }
 
     /// The most steps that were under way at once.
-    pub fn most_at_once(&self) -> usize {
+    pub(crate) fn most_at_once(&self) -> usize {
         self.running.lock().unwrap().1
     }
 }
 
-pub fn d1(files: &[(&str, &str)]) -> Spec {
+pub(crate) fn d1(files: &[(&str, &str)]) -> Spec {
     let migrations = files
         .iter()
         .map(|(name, sql)| SqlMigration {
@@ -303,7 +305,7 @@ pub fn d1(files: &[(&str, &str)]) -> Spec {
 }
 
 /// A worker that answers requests with `text`.
-pub fn worker(text: &str) -> WorkerSpec {
+pub(crate) fn worker(text: &str) -> WorkerSpec {
     let code = format!("export default {{ fetch() {{ return new Response({text:?}) }} }}");
     WorkerSpec {
         code: Code {

@@ -1,14 +1,13 @@
 //! A run that ends at any request, before or after Cloudflare did what it asked for, and a run after
 //! it that knows nothing but what was written down.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use support::{World, at, d1};
 use tiny_engine::{ApplyOptions, Goal, Silent, Spec, Status, verify};
 use tokio_util::sync::CancellationToken;
+
+use crate::support::{World, at, d1};
 
 /// As an end of the process would do it: nothing that was under way is heard of again.
 const WAYS: [&str; 2] = ["hang-before", "hang-after"];

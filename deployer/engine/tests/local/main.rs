@@ -1,0 +1,7 @@
+//! The engine against a local Cloudflare.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod apply;
+mod interruptions;
+mod support;
