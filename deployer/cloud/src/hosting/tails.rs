@@ -179,6 +179,8 @@ pub(super) async fn connect(
     match found {
         Ok(Some(tail)) => upgrade
             .protocols([PROTOCOL])
+            // wrangler masks none of its frames, against RFC 6455; Cloudflare takes them.
+            .accept_unmasked_frames(true)
             .on_upgrade(move |socket| serve(app, tail, socket)),
         Ok(None) => (StatusCode::NOT_FOUND, "there is no such tail\n").into_response(),
         Err(error) => {
