@@ -32,7 +32,7 @@ pub use probe::{ExportKind, ProbeError, ProbeRequest, Probed, probe};
 pub use process::{LogLevel, RuntimeEvent};
 pub use runtime::{Prepared, Programs, Runtime};
 pub use stack::{
-    Binding, ClassStorage, D1Database, DurableClass, Hyperdrive, Module, ModuleKind, QueueConsumer,
-    Reach, Stack, Worker,
+    Binding, ClassStorage, D1Database, DurableClass, Hyperdrive, MissingKind, Module, ModuleKind,
+    QueueConsumer, Reach, Stack, Worker,
 };
 pub use values::{KvEntry, KvKey, KvPage, R2Head, R2Page};

@@ -210,8 +210,18 @@ pub enum Binding {
     /// Leads to what is not there: every use fails with this message. What a service or a Durable
     /// Object binding names outside of the stack becomes this by itself.
     Missing {
+        like: MissingKind,
         message: String,
     },
+}
+
+/// What something that is not there would be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MissingKind {
+    /// Each call answers a promise, which fails.
+    Service,
+    /// A namespace of Durable Objects: it fails when it is asked for an object.
+    DurableObject,
 }
 
 impl std::fmt::Debug for Binding {

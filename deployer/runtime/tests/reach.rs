@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use serde_json::{Value, json};
 use support::{Bench, bind, class, worker};
-use tiny_runtime::{Binding, ClassStorage, D1Host, KvEntry, Reach, RuntimeEvent};
+use tiny_runtime::{Binding, ClassStorage, D1Host, KvEntry, MissingKind, Reach, RuntimeEvent};
 
 const REACH: Reach = Reach {
     values: true,
@@ -228,6 +228,7 @@ async fn what_leads_nowhere_fails_when_it_is_used() {
         (
             "MISSING",
             Binding::Missing {
+                like: MissingKind::Service,
                 message: name("not there"),
             },
         ),

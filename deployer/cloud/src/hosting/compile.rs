@@ -8,7 +8,8 @@ use rusqlite::Transaction;
 use serde_json::json;
 use tiny_assets::Assets;
 use tiny_runtime::{
-    Binding, ClassStorage, DurableClass, Module, ModuleKind, QueueConsumer, Reach, Stack, Worker,
+    Binding, ClassStorage, DurableClass, MissingKind, Module, ModuleKind, QueueConsumer, Reach,
+    Stack, Worker,
 };
 
 use super::probe::{date, modules};
@@ -239,7 +240,10 @@ impl Wanted {
         let remote_only = |product: &str| Binding::RemoteOnly {
             product: product.to_owned(),
         };
-        let missing = |message: String| Binding::Missing { message };
+        let missing = |message: String| Binding::Missing {
+            like: MissingKind::Service,
+            message,
+        };
         match kind {
             BindingKind::PlainText { text } => Binding::Text(text.clone()),
             BindingKind::Json { json } => Binding::Json(json.clone()),
@@ -346,6 +350,7 @@ impl Wanted {
             })
         });
         found.unwrap_or_else(|| Binding::Missing {
+            like: MissingKind::DurableObject,
             message: format!(
                 "the Durable Object namespace of class `{}` that this binding leads to is gone",
                 class.unwrap_or_default()
@@ -369,6 +374,7 @@ impl Wanted {
                 .is_some_and(|version| version.probed.has_entrypoint(name))
         {
             return Binding::Missing {
+                like: MissingKind::Service,
                 message: format!("worker `{service}` exports no entrypoint `{name}`"),
             };
         }
@@ -449,6 +455,7 @@ fn part_of(modules: &[Module], part: &str, kind: ModuleKind) -> Binding {
             body: module.body.clone(),
         },
         None => Binding::Missing {
+            like: MissingKind::Service,
             message: format!("there is no part `{part}` in the upload"),
         },
     }

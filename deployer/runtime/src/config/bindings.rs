@@ -7,7 +7,7 @@ use super::extensions::Wrapper;
 use super::simulators::Product;
 use super::{HOST, Writer, service, user};
 use crate::error::RuntimeError;
-use crate::stack::{Binding, Hyperdrive, ModuleKind, Worker};
+use crate::stack::{Binding, Hyperdrive, MissingKind, ModuleKind, Worker};
 
 /// The service of the queue broker.
 pub(super) const QUEUES: &str = "queues";
@@ -44,7 +44,7 @@ impl Writer<'_> {
                     let message = format!(
                         "there is no Durable Object class `{class}` in worker `{owner}` right now"
                     );
-                    return Ok(self.missing("DurableObjectNamespace", &message));
+                    return Ok(self.missing(MissingKind::DurableObject, &message));
                 }
                 let mut namespace = fields! { "className": text(class) };
                 if let Some(other) = other {
@@ -75,7 +75,7 @@ impl Writer<'_> {
             ),
             Binding::Service { worker, .. } if self.stack.worker(worker).is_none() => {
                 let message = format!("there is no worker `{worker}` right now");
-                self.missing("Fetcher", &message)
+                self.missing(MissingKind::Service, &message)
             }
             Binding::Service {
                 worker,
@@ -124,12 +124,16 @@ impl Writer<'_> {
                 Wrapper::RemoteOnly,
                 vec![service::json("product", &json!(product))],
             ),
-            Binding::Missing { message } => self.missing("Fetcher", message),
+            Binding::Missing { like, message } => self.missing(*like, message),
         })
     }
 
-    /// `kind`: the name that the binding's class has.
-    fn missing(&mut self, kind: &str, message: &str) -> Bound {
+    fn missing(&mut self, like: MissingKind, message: &str) -> Bound {
+        // The name that the binding's class has.
+        let kind = match like {
+            MissingKind::Service => "Fetcher",
+            MissingKind::DurableObject => "DurableObjectNamespace",
+        };
         self.wrapped(
             Wrapper::Missing,
             vec![
