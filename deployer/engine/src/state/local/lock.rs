@@ -119,3 +119,22 @@ fn read(file: &mut File) -> Option<Holder> {
     file.read_to_string(&mut text).ok()?;
     serde_json::from_str(&text).ok()
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    /// What happens between opening a file and locking it.
+    #[test]
+    fn a_lock_on_a_file_that_was_replaced_is_no_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = Utf8Path::from_path(folder.path()).unwrap().join("lock");
+        let old = open(&path).unwrap();
+        assert!(is_at(&old, &path).unwrap());
+        std::fs::remove_file(&path).unwrap();
+        assert!(!is_at(&old, &path).unwrap());
+        let new = open(&path).unwrap();
+        assert!(!is_at(&old, &path).unwrap());
+        assert!(is_at(&new, &path).unwrap());
+    }
+}
