@@ -106,6 +106,22 @@ impl Wanted {
         !self.consumers.is_empty()
     }
 
+    /// The versions of each worker that answers at workers.dev, and its host there.
+    pub(super) fn deployed(&self) -> BTreeMap<String, (String, Vec<String>)> {
+        let Some(subdomain) = &self.subdomain else {
+            return BTreeMap::new();
+        };
+        self.workers
+            .iter()
+            .filter(|worker| worker.workers_dev)
+            .map(|worker| {
+                let versions = worker.versions.iter().map(|version| version.id.clone());
+                let host = format!("{}.{subdomain}.localhost", worker.script);
+                (worker.script.clone(), (host, versions.collect()))
+            })
+            .collect()
+    }
+
     pub(super) fn crons(&self) -> Vec<(String, String)> {
         self.workers
             .iter()
@@ -126,7 +142,7 @@ impl Wanted {
         broken: &BTreeMap<String, String>,
     ) -> Result<Compiled, HostingError> {
         let mut all = Vec::new();
-        let mut shelf = BTreeMap::new();
+        let mut all_assets = BTreeMap::new();
         for worker in &self.workers {
             for (at, version) in worker.versions.iter().enumerate() {
                 let name = name_of(&worker.script, at);
@@ -136,7 +152,7 @@ impl Wanted {
                     .map(|assets| assets::load(files, &dir.join("assets"), version, assets))
                     .transpose()?;
                 if let Some(assets) = assets {
-                    shelf.insert(name.clone(), assets);
+                    all_assets.insert(name.clone(), assets);
                 }
                 if !broken.contains_key(&name) {
                     all.push(self.worker(files, worker, at, name)?);
@@ -155,7 +171,7 @@ impl Wanted {
                     traces: true,
                 },
             },
-            assets: shelf,
+            assets: all_assets,
         })
     }
 

@@ -83,7 +83,7 @@ impl Hosting {
             return Ok(());
         }
         if exchange.runtime.is_none() {
-            exchange.runtime = Some(self.runtime(&exchange.shelf).await?);
+            exchange.runtime = Some(self.make_runtime(&exchange.shelf).await?);
         }
         let Some(runtime) = &mut exchange.runtime else {
             // Cannot be: it was put there just now.
@@ -96,9 +96,8 @@ impl Hosting {
         let mut stage = inner.stage.close().await;
         loop {
             exchange.shelf.set(compiled.assets.clone());
-            let error = match runtime.swap(prepared).await {
-                Ok(_) => break,
-                Err(error) => error,
+            let Err(error) = runtime.swap(prepared).await else {
+                break;
             };
             // One that does not start must not keep the others from it.
             let Some((name, why)) = culprit(&error, &compiled) else {
@@ -125,10 +124,10 @@ impl Hosting {
         Ok(())
     }
 
-    async fn runtime(&self, shelf: &Arc<Shelf>) -> Result<Runtime, HostingError> {
+    async fn make_runtime(&self, assets: &Arc<Shelf>) -> Result<Runtime, HostingError> {
         let programs = self.programs().await?.clone();
         let (sender, events) = mpsc::unbounded_channel();
-        let runtime = Runtime::new(programs, sender, Arc::clone(shelf) as _).await?;
+        let runtime = Runtime::new(programs, sender, Arc::clone(assets) as _).await?;
         let account = self.0.account()?;
         runtime.set_d1(Arc::new(account.d1.clone()));
         background::hear(&self.0, events);

@@ -17,6 +17,7 @@ mod stage;
 mod tails;
 mod values;
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -64,6 +65,7 @@ struct Inner {
 struct Account {
     store: Store,
     d1: D1Bindings,
+    address: SocketAddr,
     events: mpsc::UnboundedSender<CloudEvent>,
 }
 
@@ -108,6 +110,7 @@ impl Hosting {
         let account = Account {
             store: app.store.clone(),
             d1: D1Bindings::of(app),
+            address: app.address,
             events: app.events.clone(),
         };
         if self.0.account.set(account).is_ok() {

@@ -32,26 +32,7 @@ impl Writer<'_> {
             Binding::DurableObject {
                 class,
                 worker: other,
-            } => {
-                let owner = match other {
-                    Some(other) => self.stack.worker(other),
-                    None => Some(worker),
-                };
-                let exported =
-                    owner.is_some_and(|owner| owner.classes.iter().any(|one| one.name == *class));
-                if !exported {
-                    let owner = other.as_ref().unwrap_or(&worker.name);
-                    let message = format!(
-                        "there is no Durable Object class `{class}` in worker `{owner}` right now"
-                    );
-                    return Ok(self.missing(MissingKind::DurableObject, &message));
-                }
-                let mut namespace = fields! { "className": text(class) };
-                if let Some(other) = other {
-                    namespace = namespace.with("serviceName", text(user(other)));
-                }
-                ("durableObjectNamespace", namespace)
-            }
+            } => self.object(worker, class, other.as_deref()),
             Binding::Kv { id } => {
                 self.product(Product::Kv)?;
                 ("kvNamespace", named(Product::Kv, id))
@@ -126,6 +107,24 @@ impl Writer<'_> {
             ),
             Binding::Missing { like, message } => self.missing(*like, message),
         })
+    }
+
+    fn object(&mut self, worker: &Worker, class: &str, other: Option<&str>) -> Bound {
+        let owner = match other {
+            Some(other) => self.stack.worker(other),
+            None => Some(worker),
+        };
+        if !owner.is_some_and(|owner| owner.classes.iter().any(|one| one.name == class)) {
+            let owner = other.unwrap_or(&worker.name);
+            let message =
+                format!("there is no Durable Object class `{class}` in worker `{owner}` right now");
+            return self.missing(MissingKind::DurableObject, &message);
+        }
+        let mut namespace = fields! { "className": text(class) };
+        if let Some(other) = other {
+            namespace = namespace.with("serviceName", text(user(other)));
+        }
+        ("durableObjectNamespace", namespace)
     }
 
     fn missing(&mut self, like: MissingKind, message: &str) -> Bound {
