@@ -89,8 +89,6 @@ fn below_localhost(url: &str, port: u16) -> Option<String> {
     Some(format!("http://{name}.localhost:{port}{slash}{path}"))
 }
 
-/// The token for a server that takes any.
-const ANY_TOKEN: &str = "local";
 /// Where `tiny cloud` keeps its data, below the project.
 const LOCAL_FOLDER: &str = ".tiny/cloud";
 
@@ -105,22 +103,34 @@ impl Context<'_> {
         Ok(root.join(LOCAL_FOLDER))
     }
 
+    /// `--cloud local` was said, and none runs.
+    pub(crate) fn wants_local_cloud(&self) -> Result<bool, Failure> {
+        Ok(self.globals.cloud == CloudChoice::Local
+            && tiny_cloud::running(&self.local_cloud_folder()?).is_none())
+    }
+
+    pub(crate) fn no_local_cloud(&self) -> Result<Failure, Failure> {
+        let folder = self.local_cloud_folder()?;
+        Ok(
+            Failure::failed(format!("no local Cloudflare runs on {folder}")).with_help(
+                "start one with `tiny cloud`; at a terminal `tiny deploy --cloud local` does it by itself".to_owned(),
+            ),
+        )
+    }
+
     /// How the local Cloudflare of this project is reached.
     fn local_cloud(&self) -> Result<Settings, Failure> {
-        let folder = self.local_cloud_folder()?;
-        let running = tiny_cloud::running(&folder).ok_or_else(|| {
-            Failure::failed("no local Cloudflare runs for this project").with_help(
-                "start one with `tiny cloud`, or let `tiny deploy --cloud local` do it".to_owned(),
-            )
-        })?;
-        Ok(local_settings(running.base_url, running.account_id))
+        match tiny_cloud::running(&self.local_cloud_folder()?) {
+            Some(running) => Ok(local_settings(running.base_url, running.account_id)),
+            None => Err(self.no_local_cloud()?),
+        }
     }
 }
 
-pub(crate) fn local_settings(base_url: String, account_id: String) -> Settings {
+fn local_settings(base_url: String, account_id: String) -> Settings {
     Settings {
         base_url,
-        token: Secret::new(ANY_TOKEN),
+        token: Secret::new(crate::local_cloud::TOKEN),
         account_id: Some(account_id),
         patience: Patience::default(),
         trace: None,

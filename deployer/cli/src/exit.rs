@@ -1,5 +1,6 @@
 //! Failures and the exit codes that scripts rely on.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use serde_json::json;
@@ -97,6 +98,11 @@ impl Failure {
         Self::failed(message).with_help(error.help().map(|help| help.to_string()))
     }
 
+    /// It ended because somebody wanted it to.
+    pub(crate) fn is_interruption(&self) -> bool {
+        self.code == Code::Interrupted
+    }
+
     /// What `error:` would say.
     pub(crate) fn message(&self) -> &str {
         &self.message
@@ -110,7 +116,22 @@ impl Failure {
 
     /// Takes an error of the engine, which knows what it means for the exit code.
     pub(crate) fn from_engine(error: &EngineError) -> Self {
-        Self::from_diagnostic(error).with_code(Code::of(error.class()))
+        let failure = match error {
+            EngineError::Several { failures } => {
+                let each = failures.iter().map(|failure| format!("\n  {failure}"));
+                let message = each.fold(format!("{error}:"), |text, line| text + &line);
+                let helps = failures
+                    .iter()
+                    .filter_map(|failure| miette::Diagnostic::help(failure))
+                    .map(|help| help.to_string());
+                let helps: BTreeSet<_> = helps.collect();
+                let own = miette::Diagnostic::help(error).map(|help| help.to_string());
+                let lines: Vec<_> = helps.into_iter().chain(own).collect();
+                Self::failed(message).with_help(lines.join("\n"))
+            }
+            error => Self::from_diagnostic(error),
+        };
+        failure.with_code(Code::of(error.class()))
     }
 
     /// Says what went wrong and gives the exit code.

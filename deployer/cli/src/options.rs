@@ -101,3 +101,15 @@ impl Globals {
         Printer::new(verbosity, self.json)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn no_two_arguments_of_a_command_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+}

@@ -57,7 +57,7 @@ pub(crate) fn lines(plan: &Plan, verbose: bool) -> Vec<String> {
             because(step)
         ));
         // All of a new resource is new, and all of a deleted one goes.
-        if verbose || !matches!(step.action, Action::Create | Action::Delete) {
+        if verbose || !(is_new(plan, &step.address) || step.action == Action::Delete) {
             lines.extend(step.changes.iter().map(|change| changed(change, "      ")));
         }
     }
@@ -95,6 +95,12 @@ pub(crate) fn lines(plan: &Plan, verbose: bool) -> Vec<String> {
     }
     lines.push(format!("  {}", summary(plan)));
     lines
+}
+
+/// Whether the resource is made by this plan, perhaps in several passes.
+pub(crate) fn is_new(plan: &Plan, address: &Address) -> bool {
+    plan.changes()
+        .any(|step| step.address == *address && step.action == Action::Create)
 }
 
 /// `Plan: 2 to create, 0 to update, 0 to delete`
@@ -201,7 +207,9 @@ fn drifted(drift: &Drift) -> Vec<String> {
 /// A value on one line. Of a hash the beginning tells as much as the whole.
 fn short(value: &Value) -> String {
     let text = match value {
-        Value::String(text) if is_hash(text) => return format!("{}…", &text[..8]),
+        Value::String(text) if is_hash(text.trim_start_matches('#')) => {
+            return format!("{}…", &text[..8]);
+        }
         value => value.to_string(),
     };
     if text.chars().count() <= LONGEST {

@@ -17,7 +17,8 @@ const STAYS: &str = "code, vars, secrets and bindings go back; data (Durable Obj
 #[command(after_help = "The next `tiny deploy` brings back what the manifest says.")]
 pub(crate) struct RollbackArgs {
     /// Its id, the beginning of it, or its number; see `tiny versions` [default: the one deployed before]
-    version: Option<String>,
+    #[arg(value_name = "VERSION")]
+    to: Option<String>,
 
     /// The worker of the manifest, where there are several
     #[arg(long, value_name = "ID")]
@@ -40,7 +41,7 @@ impl RollbackArgs {
             .unwrap_or_default();
         let account = context.account().await?;
         let history = History::read(&account, &worker, stack.stage.as_str()).await?;
-        let id = match &self.version {
+        let id = match &self.to {
             Some(wanted) => named(&history, wanted)?,
             None => before(&history, &worker)?,
         };

@@ -15,7 +15,9 @@ use tiny_manifest::Stack;
 use super::plan::depth;
 use super::{Context, until_interrupted};
 use crate::exit::Failure;
-use crate::figures::{gzipped_bundle, size, time};
+use crate::figures::{size, time};
+use crate::local_cloud::{self, Running};
+use crate::plan_view::is_new;
 use crate::planning::{Planned, planned};
 use crate::recorded::state_failure;
 use crate::release::{ProfileChoice, Release};
@@ -65,6 +67,7 @@ struct Deployed {
     /// By the id of the worker, in the order of the manifest.
     urls: Vec<(String, String)>,
     versions: BTreeMap<String, String>,
+    /// Bytes on the way.
     sizes: BTreeMap<String, usize>,
     changed: bool,
 }
@@ -72,16 +75,39 @@ struct Deployed {
 impl DeployArgs {
     pub(crate) async fn run(self, context: &Context<'_>) -> Result<(), Failure> {
         let stack = context.stack()?;
-        let account = until_interrupted(context.account()).await?;
-        self.deploy(context, &stack, &account).await
+        let Some(cloud) = until_interrupted(self.local_cloud(context)).await? else {
+            return self.deploy(context, &stack).await;
+        };
+        let outcome = self.deploy(context, &stack).await;
+        if outcome.is_err() {
+            cloud.stop().await;
+            return outcome;
+        }
+        context.printer.say(&format!(
+            "  {}",
+            "a local Cloudflare serves it until Ctrl-C; its data stays".dimmed()
+        ));
+        match cloud.serve().await {
+            // All that was asked for is done by then.
+            Err(failure) if failure.is_interruption() => Ok(()),
+            ended => ended,
+        }
     }
 
-    async fn deploy(
-        &self,
-        context: &Context<'_>,
-        stack: &Stack,
-        account: &Account,
-    ) -> Result<(), Failure> {
+    /// With `--cloud local`, one inside this command where none runs and somebody watches.
+    async fn local_cloud(&self, context: &Context<'_>) -> Result<Option<Running>, Failure> {
+        if !context.wants_local_cloud()? {
+            return Ok(None);
+        }
+        if self.detach || !context.can_ask() {
+            return Err(context.no_local_cloud()?);
+        }
+        let options = local_cloud::options(context)?;
+        local_cloud::start(options, context.printer).await.map(Some)
+    }
+
+    async fn deploy(&self, context: &Context<'_>, stack: &Stack) -> Result<(), Failure> {
+        let account = &until_interrupted(context.account()).await?;
         let store = context.state_store_with(stack, account)?;
         let release = until_interrupted(context.release(stack, self.profile)).await?;
         let guard = until_interrupted(async {
@@ -131,7 +157,7 @@ impl DeployArgs {
             .carry_out(account, goal, &mut planned, guard, self.parallel)
             .await
             .map_err(|error| self.failure(&error, release))?;
-        let deployed = Deployed::of(context, stack, &planned, release);
+        let deployed = Deployed::of(context, stack, &planned);
         for (worker, version) in &deployed.versions {
             if let Some(build) = release.builds.get(worker) {
                 // For nothing but readable panics.
@@ -181,7 +207,7 @@ impl DeployArgs {
 }
 
 impl Deployed {
-    fn of(context: &Context<'_>, stack: &Stack, planned: &Planned, release: &Release) -> Self {
+    fn of(context: &Context<'_>, stack: &Stack, planned: &Planned) -> Self {
         let output = |worker: &str, name: &str| output(&planned.state, worker, name);
         let workers = || stack.workers.iter().map(|worker| worker.id.clone());
         Self {
@@ -197,10 +223,11 @@ impl Deployed {
                     Some((id, version))
                 })
                 .collect(),
-            sizes: release
-                .builds
-                .iter()
-                .map(|(id, build)| (id.clone(), gzipped_bundle(&build.bundle)))
+            sizes: workers()
+                .filter_map(|id| {
+                    let bytes = output(&id, "size_gzipped")?.parse().ok()?;
+                    Some((id, bytes))
+                })
                 .collect(),
             changed: planned
                 .plan
@@ -252,6 +279,7 @@ fn show(context: &Context<'_>, deployed: &Deployed) {
 /// on for minutes.
 fn code_updates(plan: &Plan, release: &Release) -> Vec<String> {
     plan.changes()
+        .filter(|step| !is_new(plan, &step.address))
         .filter(|step| step.changes.iter().any(|change| change.path == "code"))
         .filter_map(|step| {
             let want = release.desired.resources.get(&step.address)?;
