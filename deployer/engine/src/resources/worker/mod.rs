@@ -122,3 +122,6 @@ fn spec(want: &Want) -> Option<&WorkerSpec> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -138,3 +138,6 @@ fn renames<'a>(
     }
     Ok(renames)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,5 @@
+//! Class plans, tried against Cloudflare's rules as `tiny-cloud` has them.
+
+mod invariants;
+mod stage;
+mod stories;
