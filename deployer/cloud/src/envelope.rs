@@ -6,6 +6,8 @@ use http::StatusCode;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::hosting::HostingError;
+
 /// What a handler gives.
 pub(crate) type Reply<T = Value> = Result<Answer<T>, ApiError>;
 
@@ -88,21 +90,26 @@ impl Answer<Value> {
     }
 }
 
+#[derive(Serialize)]
+struct Envelope<'a, T> {
+    success: bool,
+    errors: [(); 0],
+    messages: &'a [String],
+    result: &'a T,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result_info: Option<&'a ResultInfo>,
+}
+
 impl<T: Serialize> IntoResponse for Answer<T> {
     fn into_response(self) -> Response {
-        let mut body = json!({
-            "success": true,
-            "errors": [],
-            "messages": self.messages,
-            "result": match serde_json::to_value(&self.result) {
-                Ok(result) => result,
-                Err(error) => return ApiError::internal(&error).into_response(),
-            },
-        });
-        if let Some(info) = self.info {
-            body["result_info"] = json!(info);
-        }
-        (self.status, Json(body)).into_response()
+        let envelope = Envelope {
+            success: true,
+            errors: [],
+            messages: &self.messages,
+            result: &self.result,
+            result_info: self.info.as_ref(),
+        };
+        (self.status, Json(envelope)).into_response()
     }
 }
 
@@ -175,6 +182,12 @@ impl IntoResponse for ApiError {
 
 impl From<rusqlite::Error> for ApiError {
     fn from(error: rusqlite::Error) -> Self {
+        Self::internal(&error)
+    }
+}
+
+impl From<HostingError> for ApiError {
+    fn from(error: HostingError) -> Self {
         Self::internal(&error)
     }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Statement, StatementStatus};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::databases::Databases;
@@ -28,6 +28,37 @@ pub(super) struct Outcome {
     pub(super) columns: Vec<String>,
     pub(super) rows: Vec<Vec<Value>>,
     pub(super) meta: Meta,
+}
+
+impl Outcome {
+    /// A row as an object, its columns in their order.
+    pub(super) fn objects(&self) -> impl Serialize {
+        self.rows
+            .iter()
+            .map(|row| Object(&self.columns, row))
+            .collect::<Vec<_>>()
+    }
+
+    pub(super) fn table(&self) -> impl Serialize {
+        Table {
+            columns: &self.columns,
+            rows: &self.rows,
+        }
+    }
+}
+
+struct Object<'a>(&'a [String], &'a [Value]);
+
+impl Serialize for Object<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().zip(self.1))
+    }
+}
+
+#[derive(Serialize)]
+struct Table<'a> {
+    columns: &'a [String],
+    rows: &'a [Vec<Value>],
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -199,14 +230,10 @@ fn is_of_rows(text: &str) -> bool {
     ["insert", "update", "delete", "replace", "with"].contains(&word.to_ascii_lowercase().as_str())
 }
 
-type Table = (Vec<String>, Vec<Vec<Value>>);
+type Rows = (Vec<String>, Vec<Vec<Value>>);
 
-fn fetch(statement: &mut Statement<'_>, params: &[Param]) -> rusqlite::Result<Table> {
-    let columns: Vec<String> = statement
-        .column_names()
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
+fn fetch(statement: &mut Statement<'_>, params: &[Param]) -> rusqlite::Result<Rows> {
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut rows = statement.query(rusqlite::params_from_iter(params))?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {

@@ -35,14 +35,14 @@ impl State {
             (state, Token::Space) => state,
             (Self::Trigger | Self::TriggerSemicolon, Token::Semicolon) => Self::TriggerSemicolon,
             (_, Token::Semicolon) => Self::Start,
-            (Self::Start, Token::Explain) => Self::Explain,
-            (Self::Start | Self::Explain, Token::Create) => Self::Create,
             // `explain query plan create trigger`.
-            (Self::Explain, Token::Other) => Self::Explain,
-            (Self::Create, Token::Temp) => Self::Create,
-            (Self::Create, Token::Trigger) => Self::Trigger,
+            (Self::Start, Token::Explain) | (Self::Explain, Token::Other) => Self::Explain,
+            (Self::Start | Self::Explain, Token::Create) | (Self::Create, Token::Temp) => {
+                Self::Create
+            }
             (Self::TriggerSemicolon, Token::End) => Self::TriggerEnd,
-            (Self::Trigger | Self::TriggerSemicolon | Self::TriggerEnd, _) => Self::Trigger,
+            (Self::Create, Token::Trigger)
+            | (Self::Trigger | Self::TriggerSemicolon | Self::TriggerEnd, _) => Self::Trigger,
             (Self::Start | Self::Normal | Self::Explain | Self::Create, _) => Self::Normal,
         }
     }

@@ -1,8 +1,8 @@
 //! SQL over the REST API.
 
 use axum::extract::State;
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde::ser::SerializeStruct as _;
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::code;
 use super::engine::{Outcome, Sql};
@@ -65,21 +65,8 @@ pub(super) async fn query(
     At([id]): At<1>,
     _: NoQuery,
     Json(body): Json<Body>,
-) -> Reply<Vec<Value>> {
-    run(&app, id, body, |outcome| {
-        let rows = outcome.rows.into_iter().map(|row| {
-            Value::Object(
-                outcome
-                    .columns
-                    .iter()
-                    .cloned()
-                    .zip(row)
-                    .collect::<Map<_, _>>(),
-            )
-        });
-        rows.collect()
-    })
-    .await
+) -> Reply<Vec<Shown>> {
+    run(&app, id, body, Shown::Objects).await
 }
 
 pub(super) async fn raw(
@@ -87,35 +74,41 @@ pub(super) async fn raw(
     At([id]): At<1>,
     _: NoQuery,
     Json(body): Json<Body>,
-) -> Reply<Vec<Value>> {
-    run(
-        &app,
-        id,
-        body,
-        |outcome| json!({ "columns": outcome.columns, "rows": outcome.rows }),
-    )
-    .await
+) -> Reply<Vec<Shown>> {
+    run(&app, id, body, Shown::Table).await
 }
 
-async fn run(
-    app: &App,
-    id: String,
-    body: Body,
-    results: impl Fn(Outcome) -> Value,
-) -> Reply<Vec<Value>> {
+/// A result on its way out.
+pub(super) enum Shown {
+    Objects(Outcome),
+    Table(Outcome),
+}
+
+impl Serialize for Shown {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut shown = serializer.serialize_struct("Shown", 3)?;
+        let meta = match self {
+            Self::Objects(outcome) => {
+                shown.serialize_field("results", &outcome.objects())?;
+                &outcome.meta
+            }
+            Self::Table(outcome) => {
+                shown.serialize_field("results", &outcome.table())?;
+                &outcome.meta
+            }
+        };
+        shown.serialize_field("success", &true)?;
+        shown.serialize_field("meta", meta)?;
+        shown.end()
+    }
+}
+
+async fn run(app: &App, id: String, body: Body, shown: fn(Outcome) -> Shown) -> Reply<Vec<Shown>> {
     app.store.read(|tx| by_id(tx, &id))?;
     let batch = body.batch()?;
     let databases = app.d1.clone();
     let outcomes = tokio::task::spawn_blocking(move || databases.run(&id, &batch))
         .await
         .map_err(|error| ApiError::internal(&error))??;
-    Ok(Answer::new(
-        outcomes
-            .into_iter()
-            .map(|outcome| {
-                let meta = json!(outcome.meta);
-                json!({ "results": results(outcome), "success": true, "meta": meta })
-            })
-            .collect(),
-    ))
+    Ok(Answer::new(outcomes.into_iter().map(shown).collect()))
 }

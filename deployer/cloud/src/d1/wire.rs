@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Request, Response, StatusCode};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tiny_runtime::D1Host;
 
 use super::databases::{Database, Databases};
@@ -69,7 +69,7 @@ impl D1Bindings {
             .map_err(|error| error.to_string())?;
         let format = Format::of(request.uri().query().unwrap_or_default());
         let mut answers: Vec<Value> = outcomes
-            .into_iter()
+            .iter()
             .map(|outcome| format.show(outcome))
             .collect();
         Ok(if is_list {
@@ -152,25 +152,11 @@ impl Format {
         }
     }
 
-    fn show(self, outcome: Outcome) -> Value {
+    fn show(self, outcome: &Outcome) -> Value {
         let mut answer = json!({ "success": true, "meta": outcome.meta });
         match self {
-            Self::Columns => {
-                answer["results"] = json!({ "columns": outcome.columns, "rows": outcome.rows });
-            }
-            Self::Objects => {
-                let rows = outcome.rows.into_iter().map(|row| {
-                    Value::Object(
-                        outcome
-                            .columns
-                            .iter()
-                            .cloned()
-                            .zip(row)
-                            .collect::<Map<_, _>>(),
-                    )
-                });
-                answer["results"] = rows.collect();
-            }
+            Self::Columns => answer["results"] = json!(outcome.table()),
+            Self::Objects => answer["results"] = json!(outcome.objects()),
             Self::Nothing => {}
         }
         answer

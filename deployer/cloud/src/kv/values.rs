@@ -12,7 +12,6 @@ use super::limits::{check_key, check_metadata, check_value, expiration};
 use super::{Namespace, code};
 use crate::app::App;
 use crate::envelope::{Answer, ApiError, Reply, ResultInfo};
-use crate::hosting::HostingError;
 use crate::strict::{At, Form, Json, NoQuery, PageRule, Query, UNREADABLE, parse_json};
 use crate::values::KvValue;
 
@@ -46,8 +45,7 @@ async fn find(app: &App, namespace: &str, key: &str) -> Result<KvValue, ApiError
     app.store.read(|tx| Namespace::find(tx, namespace))?;
     app.hosting
         .kv_get(namespace, key)
-        .await
-        .map_err(failed)?
+        .await?
         .ok_or_else(|| ApiError::not_found(code::NO_KEY, "get: 'key not found'"))
 }
 
@@ -102,10 +100,7 @@ pub(super) async fn put(
         metadata,
         expiration,
     };
-    app.hosting
-        .kv_put(&namespace, &key, value)
-        .await
-        .map_err(failed)?;
+    app.hosting.kv_put(&namespace, &key, value).await?;
     Ok(Answer::null())
 }
 
@@ -115,10 +110,7 @@ pub(super) async fn delete(
     _: NoQuery,
 ) -> Reply {
     app.store.read(|tx| Namespace::find(tx, &namespace))?;
-    app.hosting
-        .kv_delete(&namespace, &key)
-        .await
-        .map_err(failed)?;
+    app.hosting.kv_delete(&namespace, &key).await?;
     Ok(Answer::null())
 }
 
@@ -145,8 +137,7 @@ pub(super) async fn keys(
             limit,
             query.cursor.as_deref().filter(|cursor| !cursor.is_empty()),
         )
-        .await
-        .map_err(failed)?;
+        .await?;
     let info = ResultInfo {
         count: Some(page.keys.len() as u64),
         cursor: Some(page.cursor.unwrap_or_default()),
@@ -212,10 +203,7 @@ pub(super) async fn put_several(
         .collect::<Result<Vec<_>, _>>()?;
     let count = pairs.len();
     for (key, value) in pairs {
-        app.hosting
-            .kv_put(&namespace, &key, value)
-            .await
-            .map_err(failed)?;
+        app.hosting.kv_put(&namespace, &key, value).await?;
     }
     Ok(counted(count))
 }
@@ -229,10 +217,7 @@ pub(super) async fn delete_several(
     at_most(keys.len(), MOST_PUT)?;
     app.store.read(|tx| Namespace::find(tx, &namespace))?;
     for key in &keys {
-        app.hosting
-            .kv_delete(&namespace, key)
-            .await
-            .map_err(failed)?;
+        app.hosting.kv_delete(&namespace, key).await?;
     }
     Ok(counted(keys.len()))
 }
@@ -265,7 +250,7 @@ pub(super) async fn read_several(
     app.store.read(|tx| Namespace::find(tx, &namespace))?;
     let mut values = Map::new();
     for key in wanted.keys {
-        let found = app.hosting.kv_get(&namespace, &key).await.map_err(failed)?;
+        let found = app.hosting.kv_get(&namespace, &key).await?;
         let shown = match found {
             None => Value::Null,
             Some(found) => {
@@ -310,8 +295,4 @@ fn at_most(count: usize, most: usize) -> Result<(), ApiError> {
 
 fn counted(count: usize) -> Answer<Value> {
     Answer::new(json!({ "successful_key_count": count, "unsuccessful_keys": [] }))
-}
-
-fn failed(error: HostingError) -> ApiError {
-    ApiError::internal(&error)
 }

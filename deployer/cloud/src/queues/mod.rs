@@ -12,7 +12,6 @@ use crate::app::App;
 use crate::store::Schema;
 
 pub(crate) use record::{Consumer, ConsumerKind, Queue};
-pub(crate) use settings::ConsumerSettings;
 
 pub(crate) const SCHEMA: Schema = Schema {
     product: "queues",

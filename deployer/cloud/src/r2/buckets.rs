@@ -209,11 +209,7 @@ pub(super) async fn delete(
     let bucket = app
         .store
         .read(|tx| Bucket::find(tx, &name, &jurisdiction))?;
-    let is_empty = app
-        .hosting
-        .r2_is_empty(&bucket.storage())
-        .await
-        .map_err(|error| ApiError::internal(&error))?;
+    let is_empty = app.hosting.r2_is_empty(&bucket.storage()).await?;
     if !is_empty {
         return Err(ApiError::conflict(
             code::NOT_EMPTY,

@@ -44,8 +44,7 @@ pub(super) async fn list(
     let page = app
         .hosting
         .r2_list(&storage, &prefix, per_page, query.cursor.as_deref())
-        .await
-        .map_err(|error| ApiError::internal(&error))?;
+        .await?;
     let objects: Vec<Value> = page.objects.iter().map(|object| json!(object)).collect();
     let is_truncated = page.cursor.is_some();
     Ok(Answer::new(objects).with_info(ResultInfo {
@@ -63,12 +62,10 @@ pub(super) async fn read(
     _: NoQuery,
 ) -> Result<Response, ApiError> {
     let storage = storage(&app, &name, &jurisdiction)?;
-    let object = app
-        .hosting
-        .r2_get(&storage, &key)
-        .await
-        .map_err(|error| ApiError::internal(&error))?
-        .ok_or_else(|| ApiError::not_found(code::NO_OBJECT, "The specified key does not exist."))?;
+    let object =
+        app.hosting.r2_get(&storage, &key).await?.ok_or_else(|| {
+            ApiError::not_found(code::NO_OBJECT, "The specified key does not exist.")
+        })?;
     let mut response = object.body.into_response();
     for (name, value) in [(CONTENT_TYPE, object.content_type), (ETAG, object.etag)] {
         if let Some(value) = value.and_then(|value| HeaderValue::from_str(&value).ok()) {
@@ -122,11 +119,7 @@ pub(super) async fn put(
             .map(str::to_owned),
         etag: None,
     };
-    let etag = app
-        .hosting
-        .r2_put(&storage, &key, object)
-        .await
-        .map_err(|error| ApiError::internal(&error))?;
+    let etag = app.hosting.r2_put(&storage, &key, object).await?;
     Ok(Answer::new(json!({
         "key": key,
         "etag": etag.trim_matches('"'),
@@ -144,10 +137,7 @@ pub(super) async fn delete(
     _: NoQuery,
 ) -> Reply {
     let storage = storage(&app, &name, &jurisdiction)?;
-    app.hosting
-        .r2_delete(&storage, &key)
-        .await
-        .map_err(|error| ApiError::internal(&error))?;
+    app.hosting.r2_delete(&storage, &key).await?;
     Ok(Answer::new(json!({ "key": key })))
 }
 
@@ -160,10 +150,7 @@ pub(super) async fn delete_several(
 ) -> Reply<Vec<Value>> {
     let storage = storage(&app, &name, &jurisdiction)?;
     for key in &keys {
-        app.hosting
-            .r2_delete(&storage, key)
-            .await
-            .map_err(|error| ApiError::internal(&error))?;
+        app.hosting.r2_delete(&storage, key).await?;
     }
     Ok(Answer::new(
         keys.iter().map(|key| json!({ "key": key })).collect(),

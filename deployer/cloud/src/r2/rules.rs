@@ -86,7 +86,7 @@ pub(super) async fn put_cors(
             ));
         }
     }
-    set(&app, &name, &jurisdiction, "cors", Some(json!(body))).await
+    set(&app, &name, &jurisdiction, "cors", Some(&json!(body)))
 }
 
 pub(super) async fn delete_cors(
@@ -95,7 +95,7 @@ pub(super) async fn delete_cors(
     At([name]): At<1>,
     _: NoQuery,
 ) -> Reply {
-    set(&app, &name, &jurisdiction, "cors", None).await
+    set(&app, &name, &jurisdiction, "cors", None)
 }
 
 #[derive(Serialize, Deserialize)]
@@ -189,21 +189,21 @@ pub(super) async fn put_lifecycle(
             ));
         }
     }
-    set(&app, &name, &jurisdiction, "lifecycle", Some(json!(body))).await
+    set(&app, &name, &jurisdiction, "lifecycle", Some(&json!(body)))
 }
 
-async fn set(
+fn set(
     app: &App,
     name: &str,
     jurisdiction: &Jurisdiction,
     column: &str,
-    rules: Option<Value>,
+    rules: Option<&Value>,
 ) -> Reply {
     app.store.write(|tx| {
         let bucket = Bucket::find(tx, name, jurisdiction)?;
         tx.execute(
             &format!("update r2_bucket set {column} = ?2 where id = ?1"),
-            (&bucket.id, rules.map(|rules| rules.to_string())),
+            (&bucket.id, rules.map(ToString::to_string)),
         )?;
         Ok::<_, ApiError>(())
     })?;

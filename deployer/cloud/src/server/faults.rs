@@ -16,19 +16,29 @@ use crate::faults::{Action, FaultControl, Strike};
 
 /// What a fault did to a request, for the journal.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Struck(Arc<Mutex<Option<(String, Option<u16>)>>>);
+pub(super) struct Struck(Arc<Mutex<Option<Note>>>);
+
+#[derive(Debug, Clone)]
+struct Note {
+    fault: String,
+    /// What the work ended with, where it was done.
+    status: Option<u16>,
+}
 
 impl Struck {
     fn note(&self, action: Action, status: Option<StatusCode>) {
         let mut note = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *note = Some((action.to_string(), status.map(|status| status.as_u16())));
+        *note = Some(Note {
+            fault: action.to_string(),
+            status: status.map(|status| status.as_u16()),
+        });
     }
 
     /// The fault, if one struck, and the status that the work ended with.
     pub(super) fn outcome(&self, answered: Option<u16>) -> (Option<String>, Option<u16>) {
         let note = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match note.clone() {
-            Some((fault, status)) => (Some(fault), status),
+            Some(Note { fault, status }) => (Some(fault), status),
             None => (None, answered),
         }
     }

@@ -1,6 +1,5 @@
 //! Large bodies as files, each named by the hash of what is in it.
 
-use std::collections::BTreeSet;
 use std::io::{self, Write as _};
 
 use bytes::Bytes;
@@ -51,16 +50,5 @@ impl Files {
     /// Where the body is, for those who read it by themselves.
     pub(crate) fn path(&self, id: &str) -> Utf8PathBuf {
         self.folder.join(id)
-    }
-
-    /// Removes all that is not named.
-    pub(crate) fn retain(&self, named: &BTreeSet<FileId>) -> io::Result<()> {
-        for entry in self.folder.read_dir_utf8()? {
-            let entry = entry?;
-            if !named.contains(entry.file_name()) {
-                fs_err::remove_file(entry.path())?;
-            }
-        }
-        Ok(())
     }
 }

@@ -3,7 +3,6 @@
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use super::UNREADABLE;
 use crate::envelope::ApiError;
@@ -35,12 +34,6 @@ pub(crate) fn parse_json<T: DeserializeOwned>(text: &[u8], what: &str) -> Result
         .end()
         .map_err(|error| ApiError::bad(UNREADABLE, format!("{what} is not JSON: {error}")))?;
     Ok(value)
-}
-
-/// The same for JSON that is read already.
-pub(crate) fn json_value<T: DeserializeOwned>(value: Value, what: &str) -> Result<T, ApiError> {
-    serde_path_to_error::deserialize(value)
-        .map_err(|error| refusal(what, error.path(), error.inner()))
 }
 
 fn refusal(what: &str, path: &serde_path_to_error::Path, error: &serde_json::Error) -> ApiError {

@@ -12,9 +12,9 @@ mod page;
 mod query;
 
 pub(crate) use at::At;
-pub(crate) use json::{Json, json_value, parse_json};
+pub(crate) use json::{Json, parse_json};
 pub(crate) use multipart::{Form, Part};
-pub(crate) use page::{Order, Page, PageRule};
+pub(crate) use page::{Order, PageRule};
 pub(crate) use query::{NoQuery, Query};
 
 /// Cloudflare's number for a body that cannot be read.

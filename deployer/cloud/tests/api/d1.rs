@@ -334,3 +334,15 @@ async fn calls_at_once_wait_for_each_other() {
     }
     assert_eq!(sql.rows("select n from counter").await, json!([{"n": 20}]));
 }
+
+#[tokio::test]
+async fn columns_keep_their_order() {
+    let sql = Sql::start().await;
+    let path = format!("A/d1/database/{}/query", sql.id);
+    let request = sql
+        .rig
+        .request(reqwest::Method::POST, &path)
+        .json(&json!({"sql": "select 1 as z, 2 as a"}));
+    let text = request.send().await.unwrap().text().await.unwrap();
+    assert!(text.contains(r#""results":[{"z":1,"a":2}]"#), "{text}");
+}
