@@ -10,6 +10,7 @@ use crate::d1::Databases;
 use crate::event::CloudEvent;
 use crate::hosting::Hosting;
 use crate::store::Store;
+use crate::workers;
 
 /// The running local Cloudflare, as its handlers see it. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -32,9 +33,22 @@ impl App {
         Self(Arc::new(parts))
     }
 
-    /// Tells whoever watches, if anybody does.
-    pub(crate) fn tell(&self, event: CloudEvent) {
-        let _ = self.events.send(event);
+    /// Tells whoever watches that a worker answers, and with what is new, where it has an address.
+    pub(crate) fn deployed(&self, script: &str) {
+        let found = self.store.read(|tx| {
+            let is_reachable = workers::live(tx)?
+                .iter()
+                .any(|worker| worker.script == script && worker.workers_dev);
+            Ok::<_, rusqlite::Error>(workers::subdomain(tx)?.filter(|_| is_reachable))
+        });
+        if let Ok(Some(subdomain)) = found {
+            let port = self.address.port();
+            // Nobody may be watching.
+            let _ = self.events.send(CloudEvent::Deployed {
+                script: script.to_owned(),
+                url: format!("http://{script}.{subdomain}.localhost:{port}"),
+            });
+        }
     }
 }
 

@@ -138,6 +138,7 @@ pub(super) async fn create(
         Ok::<_, ApiError>(deployment)
     })?;
     app.hosting.changed().await;
+    app.deployed(&name);
     Ok(Answer::new(shown::deployment(&deployment)))
 }
 

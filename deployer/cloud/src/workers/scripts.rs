@@ -96,6 +96,7 @@ pub(super) async fn put(
         publish::deploy(tx, worker, draft)
     })?;
     app.hosting.changed().await;
+    app.deployed(&name);
     Ok(Answer::new(uploaded(&published)))
 }
 

@@ -48,6 +48,7 @@ pub(super) async fn set(
         Ok(worker)
     })?;
     app.hosting.changed().await;
+    app.deployed(&name);
     Ok(Answer::new(of(&worker)))
 }
 
