@@ -16,17 +16,40 @@ pub struct Queue {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "ConsumerAnswer")]
 pub struct QueueConsumer {
     pub consumer_id: String,
-    /// Of a consumer that is a worker. Older answers say `script`.
-    #[serde(alias = "script")]
+    /// Of a consumer that is a worker.
     pub script_name: Option<String>,
     /// `worker` or `http_pull`.
-    #[serde(rename = "type")]
     pub kind: Option<String>,
     pub dead_letter_queue: Option<String>,
-    #[serde(default, deserialize_with = "null_is_default")]
     pub settings: ConsumerSettings,
+}
+
+#[derive(Deserialize)]
+struct ConsumerAnswer {
+    consumer_id: String,
+    /// Some answers say `script`, some `script_name`, some both.
+    script_name: Option<String>,
+    script: Option<String>,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    dead_letter_queue: Option<String>,
+    #[serde(default, deserialize_with = "null_is_default")]
+    settings: ConsumerSettings,
+}
+
+impl From<ConsumerAnswer> for QueueConsumer {
+    fn from(answer: ConsumerAnswer) -> Self {
+        Self {
+            consumer_id: answer.consumer_id,
+            script_name: answer.script_name.or(answer.script),
+            kind: answer.kind,
+            dead_letter_queue: answer.dead_letter_queue,
+            settings: answer.settings,
+        }
+    }
 }
 
 /// How messages reach a consumer. What is not given is Cloudflare's to choose.
@@ -158,5 +181,22 @@ impl Account {
         self.transport
             .delete(self.queue(call, &[id, "consumers", consumer_id]))
             .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_consumer_says_its_worker_in_either_way_or_in_both() {
+        for answer in [
+            r#"{"consumer_id":"c","script":"web"}"#,
+            r#"{"consumer_id":"c","script_name":"web"}"#,
+            r#"{"consumer_id":"c","script":"web","script_name":"web","settings":null}"#,
+        ] {
+            let consumer: QueueConsumer = serde_json::from_str(answer).unwrap();
+            assert_eq!(consumer.script_name.as_deref(), Some("web"));
+        }
     }
 }
