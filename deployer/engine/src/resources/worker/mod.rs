@@ -26,6 +26,8 @@ mod secrets;
 mod sides;
 mod upload;
 
+use std::collections::BTreeSet;
+
 use super::{Draft, Found, Item, Leaving, Lists, Made, Resource, Sought, Work};
 use crate::error::{EngineError, PlanError};
 use crate::ownership::Tags;
@@ -76,11 +78,7 @@ impl Resource for Worker {
             };
             if let Some(live) = actual::live(&reading, &context) {
                 if live.owner == Owner::Ours {
-                    let bindings = reading.facts.iter().flat_map(|facts| &facts.bindings);
-                    let data = bindings.filter_map(bindings::data_behind);
-                    found
-                        .bound
-                        .extend(data.map(|(kind, name)| (kind, name.to_owned())));
+                    found.bound.extend(bound(&reading));
                 }
                 found.resources.insert(address.clone(), live);
             }
@@ -114,6 +112,21 @@ impl Resource for Worker {
     async fn delete(&self, work: &Work<'_>) -> Result<(), EngineError> {
         delete::delete(work).await
     }
+}
+
+/// What a worker binds, consumes, and gives up on, as Cloudflare calls it.
+fn bound(reading: &Reading) -> BTreeSet<(Kind, String)> {
+    let bindings = reading.facts.iter().flat_map(|facts| &facts.bindings);
+    let data = bindings.filter_map(bindings::data_behind);
+    let consumers = reading.around.consumers_of(&reading.name);
+    let queues = consumers.flat_map(|attached| {
+        let queue = Some(attached.queue.queue_name.as_str());
+        let names = queue.into_iter().chain(attached.dead_letter_queue);
+        names.map(|name| (Kind::Queue, name))
+    });
+    data.chain(queues)
+        .map(|(kind, name)| (kind, name.to_owned()))
+        .collect()
 }
 
 fn spec(want: &Want) -> Option<&WorkerSpec> {

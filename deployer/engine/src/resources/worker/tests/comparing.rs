@@ -44,8 +44,8 @@ fn actual(reading: Reading, state: &State) -> Actual {
     actual
 }
 
-fn planned(spec: WorkerSpec, reading: Reading, state: &State) -> Result<Plan, PlanError> {
-    let desired = desired(&spec);
+fn planned(spec: &WorkerSpec, reading: Reading, state: &State) -> Result<Plan, PlanError> {
+    let desired = desired(spec);
     let actual = actual(reading, state);
     plan(
         Goal::Deploy(&desired),
@@ -75,7 +75,7 @@ fn deployed() -> State {
         facts: None,
         around: std::sync::Arc::new(account()),
     };
-    let plan = planned(first, nothing, &state(None)).unwrap();
+    let plan = planned(&first, nothing, &state(None)).unwrap();
     let step = step(&plan);
     assert_eq!(step.action, Action::Create);
     state(Some(&step.properties))
@@ -107,7 +107,7 @@ fn people_read_what_a_worker_shall_be_like() {
 
 #[test]
 fn a_worker_as_it_was_deployed_is_left_alone() {
-    let plan = planned(web(), reading(), &deployed()).unwrap();
+    let plan = planned(&web(), reading(), &deployed()).unwrap();
     assert_eq!(changes(&plan), [""; 0]);
     assert_eq!(step(&plan).action, Action::None);
     assert!(plan.drift.iter().all(|drift| drift.changes.iter().all(
@@ -138,7 +138,7 @@ fn each_change_of_the_manifest_is_named() {
     spec.placement = None;
     spec.logpush = false;
     spec.tail_consumers.clear();
-    let plan = planned(spec, reading(), &deployed()).unwrap();
+    let plan = planned(&spec, reading(), &deployed()).unwrap();
     assert_eq!(step(&plan).action, Action::Update);
     insta::assert_snapshot!(changes(&plan).join("\n"));
 }
@@ -148,7 +148,7 @@ fn a_secret_with_another_value_is_a_change_without_a_value() {
     let mut spec = web();
     let other = SecretSpec::Value(tiny_cloudflare::Secret::new("hunter3"));
     spec.secrets.insert("API_KEY".to_owned(), other);
-    let plan = planned(spec, reading(), &deployed()).unwrap();
+    let plan = planned(&spec, reading(), &deployed()).unwrap();
     let changes = changes(&plan);
     assert_eq!(changes.len(), 1);
     assert!(
@@ -162,7 +162,7 @@ fn a_secret_with_another_value_is_a_change_without_a_value() {
 fn a_secret_whose_value_is_not_at_hand_this_time_is_kept() {
     let mut spec = web();
     spec.secrets.insert("API_KEY".to_owned(), SecretSpec::Keep);
-    let plan = planned(spec, reading(), &deployed()).unwrap();
+    let plan = planned(&spec, reading(), &deployed()).unwrap();
     assert_eq!(step(&plan).action, Action::None);
 }
 
@@ -172,7 +172,7 @@ fn a_secret_without_a_value_anywhere_stops_the_plan() {
     let bindings = settings["bindings"].as_array_mut().unwrap();
     bindings.retain(|binding| binding["name"] != "ELSEWHERE");
     let reading = reading_of(script, settings, account());
-    let error = planned(web(), reading, &deployed()).unwrap_err();
+    let error = planned(&web(), reading, &deployed()).unwrap_err();
     assert!(matches!(error, PlanError::SecretMissing { name, .. } if name == "ELSEWHERE"));
 }
 
@@ -184,7 +184,7 @@ fn what_the_dashboard_added_is_named_before_it_goes_and_secrets_stay() {
     bindings.push(json!({ "name": "TOKEN", "type": "secret_text" }));
     bindings.push(json!({ "name": "FLOW", "type": "workflow", "workflow_name": "w" }));
     let reading = reading_of(script, settings, account());
-    let plan = planned(web(), reading, &deployed()).unwrap();
+    let plan = planned(&web(), reading, &deployed()).unwrap();
     insta::assert_snapshot!(changes(&plan).join("\n"), @r#"
     bindings.FLOW: {"workflow":{"workflow_name":"w"}} -> -
     vars.DEBUG: "1" -> -
@@ -201,7 +201,7 @@ fn code_that_somebody_else_uploaded_is_drift() {
     let (mut script, settings) = told();
     script["etag"] = json!("etag-2");
     let reading = reading_of(script, settings, account());
-    let plan = planned(web(), reading, &deployed()).unwrap();
+    let plan = planned(&web(), reading, &deployed()).unwrap();
     assert_eq!(
         changes(&plan),
         [r#"code: "changed outside of tiny (etag-2)" -> "c0de""#]
@@ -214,7 +214,7 @@ fn a_worker_of_another_stage_is_not_touched() {
     let (mut script, settings) = told();
     script["tags"] = json!(["tiny:stack=shop", "tiny:stage=dev", "tiny:id=web"]);
     let reading = reading_of(script, settings, account());
-    let error = planned(web(), reading, &state(None)).unwrap_err();
+    let error = planned(&web(), reading, &state(None)).unwrap_err();
     assert!(matches!(error, PlanError::NotOurs { .. }), "{error}");
 }
 
@@ -224,20 +224,20 @@ fn a_worker_without_our_tags_is_not_taken_over_unasked() {
     script["tags"] = json!([]);
     settings["tags"] = json!([]);
     let reading = reading_of(script, settings, account());
-    let error = planned(web(), reading, &state(None)).unwrap_err();
+    let error = planned(&web(), reading, &state(None)).unwrap_err();
     assert!(matches!(error, PlanError::Unproven { .. }), "{error}");
     // Our record of this very script is proof enough.
     let (mut script, mut settings) = told();
     script["tags"] = json!([]);
     settings["tags"] = json!([]);
     let reading = reading_of(script, settings, account());
-    let plan = planned(web(), reading, &deployed()).unwrap();
+    let plan = planned(&web(), reading, &deployed()).unwrap();
     assert_eq!(step(&plan).action, Action::None);
 }
 
 #[test]
 fn a_lost_state_takes_the_worker_up_by_its_tags() {
-    let plan = planned(web(), reading(), &state(None)).unwrap();
+    let plan = planned(&web(), reading(), &state(None)).unwrap();
     assert_eq!(step(&plan).action, Action::Adopt);
 }
 
@@ -246,7 +246,7 @@ fn a_class_that_goes_is_a_loss_and_a_new_one_is_told() {
     let mut spec = web();
     spec.bindings.remove("ROOMS");
     spec.classes = BTreeMap::from([("Hall".to_owned(), crate::ClassSpec::default())]);
-    let plan = planned(spec, reading(), &deployed()).unwrap();
+    let plan = planned(&spec, reading(), &deployed()).unwrap();
     let losses: Vec<String> = step(&plan).losses.iter().map(ToString::to_string).collect();
     assert_eq!(
         losses,
@@ -268,7 +268,7 @@ fn a_worker_of_wranglers_leaves_its_tags_and_the_plan_says_so() {
         ..account()
     };
     let reading = reading_of(script, settings, account);
-    let plan = planned(web(), reading, &state(None)).unwrap();
+    let plan = planned(&web(), reading, &state(None)).unwrap();
     assert!(
         changes(&plan).contains(&r#"migrations: "v3" -> "exports""#.to_owned()),
         "{:?}",
@@ -295,6 +295,6 @@ fn a_url_needs_a_subdomain_of_the_account() {
     };
     let mut spec = web();
     spec.secrets.clear();
-    let error = planned(spec, nothing, &state(None)).unwrap_err();
+    let error = planned(&spec, nothing, &state(None)).unwrap_err();
     insta::assert_snapshot!(error, @"worker.web: worker `web` wants a workers.dev URL, and the account has no workers.dev subdomain");
 }
