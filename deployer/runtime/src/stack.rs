@@ -25,8 +25,10 @@ pub struct Stack {
 /// What a host wants of a stack that runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Reach {
-    /// [`crate::Controller`] reads and writes the values of every KV namespace and R2 bucket.
-    pub values: bool,
+    /// [`crate::Controller`] reads and writes the values of every KV namespace.
+    pub kv: bool,
+    /// The same for the objects of every R2 bucket.
+    pub r2: bool,
     /// Invocations of the workers that [`crate::Controller::watch`] names are told as
     /// [`crate::RuntimeEvent::Trace`].
     pub traces: bool,
@@ -255,7 +257,8 @@ impl Stack {
     /// Whether it needs miniflare's simulator scripts, which are fetched only for those who do.
     pub fn needs_simulators(&self) -> bool {
         self.uses_cache()
-            || self.reach.values
+            || self.reach.kv
+            || self.reach.r2
             || self.bindings().any(|binding| {
                 matches!(
                     binding,

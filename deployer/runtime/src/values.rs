@@ -92,7 +92,7 @@ struct ListedKey {
     metadata: Option<String>,
 }
 
-/// Needs [`crate::Reach::values`]. A namespace or a bucket is there as soon as it is named.
+/// Needs [`crate::Reach::kv`], or [`crate::Reach::r2`]. A namespace or a bucket is there as soon as it is named.
 impl Controller {
     pub async fn kv_get(
         &self,

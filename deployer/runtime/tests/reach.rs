@@ -14,7 +14,8 @@ use support::{Bench, bind, class, worker};
 use tiny_runtime::{Binding, ClassStorage, D1Host, KvEntry, MissingKind, Reach, RuntimeEvent};
 
 const REACH: Reach = Reach {
-    values: true,
+    kv: true,
+    r2: true,
     traces: true,
 };
 

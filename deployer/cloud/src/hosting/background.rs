@@ -82,7 +82,7 @@ impl Hosting {
         due: &mpsc::UnboundedSender<Due>,
     ) -> Result<(), HostingError> {
         let account = self.0.account()?;
-        let wanted = account.store.read(Wanted::read)?;
+        let wanted = account.store.read(|tx| Wanted::read(tx, self.reach()))?;
         known.crons.set(wanted.crons(), due, |due| due);
         let deployed = wanted.deployed();
         let before = known.deployed.replace(deployed.clone());

@@ -28,6 +28,7 @@ pub(super) struct Wanted {
     consumers: Vec<(Consumer, String, Option<String>)>,
     /// The ids of queues by their names.
     queues: BTreeMap<String, String>,
+    reach: Reach,
 }
 
 /// It, as the runtime takes it.
@@ -38,7 +39,7 @@ pub(super) struct Compiled {
 }
 
 impl Wanted {
-    pub(super) fn read(tx: &Transaction<'_>) -> rusqlite::Result<Self> {
+    pub(super) fn read(tx: &Transaction<'_>, reach: Reach) -> rusqlite::Result<Self> {
         let mut queues = BTreeMap::new();
         let mut id_of = |name: &str| -> rusqlite::Result<Option<String>> {
             let queue = Queue::named(tx, name)?;
@@ -78,6 +79,7 @@ impl Wanted {
             subdomain: workers::subdomain(tx)?,
             consumers,
             queues,
+            reach,
         })
     }
 
@@ -166,10 +168,7 @@ impl Wanted {
                 run: dir.join("run"),
                 d1: Vec::new(),
                 inspector: None,
-                reach: Reach {
-                    values: true,
-                    traces: true,
-                },
+                reach: self.reach,
             },
             assets: all_assets,
         })

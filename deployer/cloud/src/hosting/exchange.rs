@@ -70,7 +70,7 @@ impl Hosting {
     async fn perform(&self, exchange: &mut Exchange) -> Result<(), HostingError> {
         let inner = &self.0;
         let account = inner.account()?;
-        let wanted = account.store.read(Wanted::read)?;
+        let wanted = account.store.read(|tx| Wanted::read(tx, self.reach()))?;
         let store = &account.store;
         if let Some(on_stage) = &exchange.wanted
             && on_stage.runs_like(&wanted)
@@ -116,7 +116,7 @@ impl Hosting {
         let controller = runtime.controller();
         let routing = route(&wanted, &compiled, &broken, runtime);
         watch(&controller, inner, &routing).await;
-        *stage = Some(Generation::new(controller, routing));
+        *stage = Some(Generation::new(controller, routing, compiled.stack.reach));
         drop(stage);
         self.clean(&wanted, account)?;
         exchange.wanted = Some(wanted);

@@ -24,7 +24,7 @@ use std::sync::{Arc, OnceLock};
 use axum::Router;
 use axum::routing::get;
 use camino::{Utf8Path, Utf8PathBuf};
-use tiny_runtime::{Controller, Programs, RuntimeError};
+use tiny_runtime::{Programs, Reach, RuntimeError};
 use tokio::sync::{Mutex, Notify, OnceCell, mpsc};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -50,6 +50,9 @@ struct Inner {
     stage: Stage,
     /// What runs is not what the account has.
     is_outdated: AtomicBool,
+    /// Values were asked for.
+    wants_kv: AtomicBool,
+    wants_r2: AtomicBool,
     /// The start of workerd that is on stage.
     generation: AtomicU64,
     exchange: Mutex<Exchange>,
@@ -95,6 +98,8 @@ impl Hosting {
             account: OnceLock::new(),
             stage: Stage::default(),
             is_outdated: AtomicBool::new(true),
+            wants_kv: AtomicBool::new(false),
+            wants_r2: AtomicBool::new(false),
             generation: AtomicU64::new(0),
             exchange: Mutex::default(),
             change: Arc::default(),
@@ -131,8 +136,12 @@ impl Hosting {
         reason = "callers need not know how little it takes"
     )]
     pub(crate) async fn changed(&self) {
-        self.0.is_outdated.store(true, Ordering::Release);
+        self.outdated();
         self.0.change.notify_one();
+    }
+
+    fn outdated(&self) {
+        self.0.is_outdated.store(true, Ordering::Release);
     }
 
     /// Waits until what the account has is what runs, starting it where it does not.
@@ -147,8 +156,14 @@ impl Hosting {
         }
     }
 
-    async fn controller(&self) -> Result<Controller, HostingError> {
-        Ok(self.enter().await?.controller.clone())
+    /// What this side can do with what runs. Values cost workerd time at its start: they are in
+    /// reach once somebody asked for them.
+    fn reach(&self) -> Reach {
+        Reach {
+            kv: self.0.wants_kv.load(Ordering::Acquire),
+            r2: self.0.wants_r2.load(Ordering::Acquire),
+            traces: true,
+        }
     }
 
     async fn programs(&self) -> Result<&Programs, NoPrograms> {

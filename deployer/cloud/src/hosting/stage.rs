@@ -8,7 +8,7 @@ use axum::body::Body;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tiny_runtime::Controller;
+use tiny_runtime::{Controller, Reach};
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +25,7 @@ pub(super) struct Generation {
     pub(super) controller: Controller,
     pub(super) client: Client<HttpConnector, Body>,
     pub(super) ending: Ending,
+    pub(super) reach: Reach,
     routing: RwLock<Arc<Routing>>,
 }
 
@@ -38,7 +39,7 @@ pub(super) struct Ending {
 }
 
 impl Generation {
-    pub(super) fn new(controller: Controller, routing: Routing) -> Self {
+    pub(super) fn new(controller: Controller, routing: Routing, reach: Reach) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         Self {
@@ -48,6 +49,7 @@ impl Generation {
                 .pool_timer(TokioTimer::new())
                 .build(connector),
             ending: Ending::default(),
+            reach,
             routing: RwLock::new(Arc::new(routing)),
         }
     }

@@ -1,19 +1,46 @@
 //! The values of KV and R2, for the API. They are in the simulators that workers are bound to, so
 //! the runtime has to run.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use chrono::{DateTime, SecondsFormat};
-use tiny_runtime::{Controller, KvEntry, R2Head};
+use tiny_runtime::{Controller, KvEntry, R2Head, Reach};
 
 use super::{Hosting, HostingError};
 use crate::values::{KvKey, KvKeys, KvValue, R2Listed, R2Object, R2Objects};
 
 impl Hosting {
+    async fn kv(&self) -> Result<Controller, HostingError> {
+        self.reaching(&self.0.wants_kv, |reach| reach.kv).await
+    }
+
+    async fn r2(&self) -> Result<Controller, HostingError> {
+        self.reaching(&self.0.wants_r2, |reach| reach.r2).await
+    }
+
+    /// The first who asks for values pays for an exchange.
+    async fn reaching(
+        &self,
+        wants: &AtomicBool,
+        reaches: fn(&Reach) -> bool,
+    ) -> Result<Controller, HostingError> {
+        wants.store(true, Ordering::Release);
+        loop {
+            let visit = self.enter().await?;
+            if reaches(&visit.reach) {
+                return Ok(visit.controller.clone());
+            }
+            drop(visit);
+            self.outdated();
+        }
+    }
+
     pub(crate) async fn kv_get(
         &self,
         namespace: &str,
         key: &str,
     ) -> Result<Option<KvValue>, HostingError> {
-        let found = self.controller().await?.kv_get(namespace, key).await?;
+        let found = self.kv().await?.kv_get(namespace, key).await?;
         Ok(found.map(|entry| KvValue {
             value: entry.value,
             metadata: entry.metadata,
@@ -32,15 +59,11 @@ impl Hosting {
             metadata: value.metadata,
             expiration: value.expiration,
         };
-        Ok(self
-            .controller()
-            .await?
-            .kv_put(namespace, key, entry)
-            .await?)
+        Ok(self.kv().await?.kv_put(namespace, key, entry).await?)
     }
 
     pub(crate) async fn kv_delete(&self, namespace: &str, key: &str) -> Result<(), HostingError> {
-        Ok(self.controller().await?.kv_delete(namespace, key).await?)
+        Ok(self.kv().await?.kv_delete(namespace, key).await?)
     }
 
     /// At most 1000 keys at once.
@@ -52,7 +75,7 @@ impl Hosting {
         cursor: Option<&str>,
     ) -> Result<KvKeys, HostingError> {
         let page = self
-            .controller()
+            .kv()
             .await?
             .kv_list(namespace, prefix, limit, cursor)
             .await?;
@@ -82,7 +105,7 @@ impl Hosting {
         bucket: &str,
         key: &str,
     ) -> Result<Option<R2Object>, HostingError> {
-        let found = self.controller().await?.r2_get(bucket, key).await?;
+        let found = self.r2().await?.r2_get(bucket, key).await?;
         Ok(found.map(|(head, body)| R2Object {
             content_type: head.content_type().map(str::to_owned),
             etag: Some(quoted(&head)),
@@ -98,7 +121,7 @@ impl Hosting {
         object: R2Object,
     ) -> Result<String, HostingError> {
         let head = self
-            .controller()
+            .r2()
             .await?
             .r2_put(bucket, key, object.content_type.as_deref(), &object.body)
             .await?;
@@ -106,7 +129,7 @@ impl Hosting {
     }
 
     pub(crate) async fn r2_delete(&self, bucket: &str, key: &str) -> Result<(), HostingError> {
-        Ok(self.controller().await?.r2_delete(bucket, key).await?)
+        Ok(self.r2().await?.r2_delete(bucket, key).await?)
     }
 
     /// At most 1000 objects at once.
@@ -118,7 +141,7 @@ impl Hosting {
         cursor: Option<&str>,
     ) -> Result<R2Objects, HostingError> {
         let page = self
-            .controller()
+            .r2()
             .await?
             .r2_list(bucket, prefix, limit, cursor)
             .await?;
@@ -134,7 +157,7 @@ impl Hosting {
         if !self.state().join("r2").join(bucket).exists() {
             return Ok(true);
         }
-        let controller: Controller = self.controller().await?;
+        let controller = self.r2().await?;
         let page = controller.r2_list(bucket, "", 1, None).await?;
         Ok(page.objects.is_empty())
     }

@@ -67,7 +67,7 @@ impl Upload {
         self
     }
 
-    fn form(&self) -> multipart::Form {
+    pub(crate) fn form(&self) -> multipart::Form {
         let mut form = multipart::Form::new().part(
             "metadata",
             multipart::Part::text(self.metadata.to_string())

@@ -127,9 +127,8 @@ impl Writer<'_> {
         {
             self.disk(OBJECTS, "do");
         }
-        if self.stack.reach.values {
-            self.product(Product::Kv)?;
-            self.product(Product::R2)?;
+        for product in self.in_reach() {
+            self.product(product)?;
         }
         if self.stack.reach.traces {
             let script = Script {
@@ -143,6 +142,14 @@ impl Writer<'_> {
                 .push(fields! { "name": text(TRACE), "worker": worker });
         }
         Ok(())
+    }
+
+    /// The products whose values this process works on.
+    fn in_reach(&self) -> impl Iterator<Item = Product> + use<> {
+        let reach = self.stack.reach;
+        [(Product::Kv, reach.kv), (Product::R2, reach.r2)]
+            .into_iter()
+            .filter_map(|(product, is_in_reach)| is_in_reach.then_some(product))
     }
 
     /// A service that this process answers, with headers that say what for.
@@ -339,11 +346,7 @@ impl Writer<'_> {
                 ]));
             }
         }
-        if self.stack.reach.values {
-            for product in [Product::Kv, Product::R2] {
-                bindings.push(product.objects());
-            }
-        }
+        bindings.extend(self.in_reach().map(Product::objects));
         if self.stack.reach.traces {
             bindings.push(fields! {
                 "name": text("TRACE"),
