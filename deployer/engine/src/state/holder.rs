@@ -30,7 +30,7 @@ impl Holder {
             .find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()));
         Self {
             purpose: purpose.to_owned(),
-            user: user.unwrap_or_else(|| "somebody".to_owned()),
+            user: user.unwrap_or_else(nameless),
             host: rustix::system::uname()
                 .nodename()
                 .to_string_lossy()
@@ -81,6 +81,14 @@ impl fmt::Display for Holder {
             None => Ok(()),
         }
     }
+}
+
+/// A container often has no name for who runs in it.
+fn nameless() -> String {
+    #[cfg(unix)]
+    return format!("uid {}", rustix::process::getuid().as_raw());
+    #[cfg(not(unix))]
+    return "somebody".to_owned();
 }
 
 pub(super) fn unix_seconds(time: SystemTime) -> u64 {

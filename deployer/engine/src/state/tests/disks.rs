@@ -18,10 +18,10 @@ fn alone(test: &str, folder: &Folder) {
         .args(child.get_args())
         .env("TINY_TEST_STATE", folder.private());
     let output = command.output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
+    let said = String::from_utf8_lossy(&output.stdout);
     assert!(
-        output.status.success() && text.contains("1 passed"),
-        "{text}{}",
+        output.status.success() && said.contains("1 passed"),
+        "{said}{}",
         String::from_utf8_lossy(&output.stderr)
     );
 }

@@ -73,8 +73,8 @@ async fn a_destroyed_stage_leaves_no_file_and_starts_again_from_nothing() {
     let left = folder.private().join("state").read_dir_utf8().unwrap();
     assert_eq!(left.count(), 0);
 
-    let stale = save(&store, &mut state).await.unwrap_err();
-    assert!(matches!(stale, StateError::Changed { .. }), "{stale}");
+    let refused = save(&store, &mut state).await.unwrap_err();
+    assert!(matches!(refused, StateError::Changed { .. }), "{refused}");
     save(&store, &mut sample("pr-7")).await.unwrap();
 }
 
