@@ -134,7 +134,7 @@ fn of(tx: &Transaction<'_>, worker: Worker) -> rusqlite::Result<Option<LiveWorke
         classes,
         crons: records::crons(tx, &worker.name)?
             .into_iter()
-            .map(|cron| cron.cron)
+            .map(|cron| cron.expression)
             .collect(),
         workers_dev: worker.workers_dev,
         previews: worker.previews,

@@ -41,16 +41,13 @@ use crate::app::App;
 use crate::envelope::ApiError;
 
 pub(crate) use classes::Storage;
-pub(crate) use code::{ClassKind, Code, Format, Module, ModuleKind, ProbeError, Probed};
-pub(crate) use live::{
-    LiveAsset, LiveAssets, LiveClass, LiveVersion, LiveWorker, live, object_namespaces, subdomain,
-};
+pub(crate) use code::{ClassKind, Code, Format, ModuleKind, ProbeError, Probed};
+pub(crate) use live::{LiveAssets, LiveVersion, LiveWorker, live, object_namespaces, subdomain};
 pub(crate) use records::SCHEMA;
 pub use rehearsal::Rehearsal;
-pub(crate) use tails::{Tail, TailFilter, TailHeader, TailOutcome, tail};
+pub(crate) use tails::{Tail, TailFilter, TailOutcome, tail};
 pub(crate) use upload::{
-    AssetsConfig, Binding, BindingKind, Compatibility, Hidden, HtmlHandling, NotFoundHandling,
-    RunWorkerFirst,
+    Binding, BindingKind, Compatibility, HtmlHandling, NotFoundHandling, RunWorkerFirst,
 };
 
 /// Below `/accounts/{account_id}`.

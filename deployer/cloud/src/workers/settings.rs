@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::extract::State;
 use rusqlite::Transaction;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 use super::probing::probe;
@@ -165,19 +165,16 @@ pub(super) struct ScriptSettings {
     logpush: Option<bool>,
     observability: Option<Observability>,
     tags: Option<Vec<String>>,
-    /// Here null is something else than nothing said: it clears them.
-    #[serde(default, with = "given")]
-    tail_consumers: Option<Option<Vec<TailConsumer>>>,
+    #[serde(default, deserialize_with = "null_is_none_of_them")]
+    tail_consumers: Option<Vec<TailConsumer>>,
 }
 
-mod given {
-    use serde::{Deserialize, Deserializer};
-
-    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Option<T>>, D::Error> {
-        Option::deserialize(deserializer).map(Some)
-    }
+/// null clears them, which is something else than to say nothing.
+fn null_is_none_of_them<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<TailConsumer>>, D::Error> {
+    let given: Option<Vec<TailConsumer>> = Option::deserialize(deserializer)?;
+    Ok(Some(given.unwrap_or_default()))
 }
 
 fn script_settings(worker: &Worker) -> Value {
@@ -209,7 +206,6 @@ pub(super) async fn patch_script(
     let worker = app.store.write(|tx| {
         let mut worker = Worker::find(tx, &name)?;
         if let Some(consumers) = settings.tail_consumers {
-            let consumers = consumers.unwrap_or_default();
             check_consumers(tx, &name, &consumers)?;
             worker.tail_consumers = consumers;
         }

@@ -100,8 +100,8 @@ fn save(tx: &Transaction<'_>, route: &Route) -> Result<(), ApiError> {
         return Err(ApiError::conflict(
             10020,
             format!(
-                "workers.api.error.duplicate_route: a route with the pattern '{}' already exists ({})",
-                route.pattern, taken.id
+                "workers.api.error.duplicate_route: a route with the pattern '{}' already exists",
+                route.pattern
             ),
         ));
     }

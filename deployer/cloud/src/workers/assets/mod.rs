@@ -24,8 +24,10 @@ pub(super) fn complete(
     script: &str,
     jwt: &str,
 ) -> Result<Manifest, ApiError> {
-    let Claims { session, .. } = token::read(tx, jwt, Purpose::Completion)?;
-    let session = live_session(tx, &session)?;
+    // The token of the account is another one, and is good.
+    let bad = |error: ApiError| refusal::invalid(format!("`assets.jwt`: {}", error.message));
+    let Claims { session, .. } = token::read(tx, jwt, Purpose::Completion).map_err(bad)?;
+    let session = live_session(tx, &session).map_err(bad)?;
     if session.script != script {
         return Err(refusal::invalid(format!(
             "the assets of `assets.jwt` were uploaded for Worker '{}'",

@@ -85,7 +85,7 @@ pub(crate) async fn upload_file(
         .map(str::to_owned);
     let content = axum::body::to_bytes(body, 26 << 20)
         .await
-        .map_err(|error| refusal::unreadable(error))?;
+        .map_err(refusal::unreadable)?;
     keep(&app, &session, vec![(hash, content_type, content)])
 }
 

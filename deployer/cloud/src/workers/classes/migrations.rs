@@ -25,6 +25,7 @@ pub(crate) struct Migrations {
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_field_names, reason = "as Cloudflare names them")]
 struct Step {
     new_classes: Vec<String>,
     new_sqlite_classes: Vec<String>,

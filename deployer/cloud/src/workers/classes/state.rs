@@ -24,10 +24,6 @@ impl Storage {
 /// What the account pays for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Plan {
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the local account is a paid one")
-    )]
     Free,
     Paid,
 }

@@ -8,7 +8,8 @@ use crate::time;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Cron {
-    pub(crate) cron: String,
+    #[serde(rename = "cron")]
+    pub(crate) expression: String,
     pub(crate) created_on: String,
     pub(crate) modified_on: String,
 }
@@ -19,7 +20,7 @@ pub(crate) fn crons(tx: &Transaction<'_>, script: &str) -> rusqlite::Result<Vec<
     )?
     .query_map([script], |row| {
         Ok(Cron {
-            cron: row.get(0)?,
+            expression: row.get(0)?,
             created_on: row.get(1)?,
             modified_on: row.get(2)?,
         })
@@ -34,10 +35,10 @@ pub(crate) fn replace_crons(
     expressions: &[String],
 ) -> rusqlite::Result<()> {
     for cron in crons(tx, script)? {
-        if !expressions.contains(&cron.cron) {
+        if !expressions.contains(&cron.expression) {
             tx.execute(
                 "delete from cron where script = ?1 and cron = ?2",
-                (script, &cron.cron),
+                (script, &cron.expression),
             )?;
         }
     }

@@ -406,18 +406,16 @@ impl Binding {
                     return must("a `simple.limit` greater than 0");
                 }
             }
-            BindingKind::Pipelines { pipeline, stream } => {
-                if pipeline.is_some() == stream.is_some() {
-                    return must("either a `pipeline` or a `stream`");
-                }
+            BindingKind::Pipelines { pipeline, stream }
+                if pipeline.is_some() == stream.is_some() =>
+            {
+                return must("either a `pipeline` or a `stream`");
             }
             BindingKind::VpcNetwork {
                 tunnel_id,
                 network_id,
-            } => {
-                if tunnel_id.is_some() == network_id.is_some() {
-                    return must("either a `tunnel_id` or a `network_id`");
-                }
+            } if tunnel_id.is_some() == network_id.is_some() => {
+                return must("either a `tunnel_id` or a `network_id`");
             }
             BindingKind::SendEmail {
                 destination_address: Some(_),

@@ -8,7 +8,7 @@ mod metadata;
 mod resolve;
 mod settings;
 
-pub(crate) use bindings::{Binding, BindingKind, Hidden};
+pub(crate) use bindings::{Binding, BindingKind};
 pub(crate) use compatibility::Compatibility;
 pub(crate) use draft::{draft, patched};
 pub(crate) use form::Upload;

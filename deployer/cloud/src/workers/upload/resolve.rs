@@ -31,13 +31,15 @@ pub(crate) fn settle(
     let mut settled: Vec<Binding> = Vec::new();
     for binding in uploaded {
         match inherited(&binding, from)? {
-            None => settled.push(binding),
-            Some(Some(kind)) => settled.push(Binding {
+            Inherited::NotMeant => settled.push(binding),
+            Inherited::Found(kind) => settled.push(Binding {
                 name: binding.name,
                 kind,
             }),
-            Some(None) if from.strict => return Err(refusal::inherits_nothing(&binding.name)),
-            Some(None) => {}
+            Inherited::Nothing if from.strict => {
+                return Err(refusal::inherits_nothing(&binding.name));
+            }
+            Inherited::Nothing => {}
         }
     }
     for kept in from.previous {
@@ -50,17 +52,21 @@ pub(crate) fn settle(
     Ok(settled)
 }
 
-/// None for a binding that inherits nothing; what it inherits, if that is there.
-fn inherited(
-    binding: &Binding,
-    from: &Inheritance<'_>,
-) -> Result<Option<Option<BindingKind>>, ApiError> {
+/// What a binding takes over.
+enum Inherited {
+    /// It is spelt out.
+    NotMeant,
+    Found(BindingKind),
+    Nothing,
+}
+
+fn inherited(binding: &Binding, from: &Inheritance<'_>) -> Result<Inherited, ApiError> {
     let BindingKind::Inherit {
         old_name,
         version_id,
     } = &binding.kind
     else {
-        return Ok(None);
+        return Ok(Inherited::NotMeant);
     };
     if let Some(version) = version_id
         && version != "latest"
@@ -73,7 +79,7 @@ fn inherited(
         .iter()
         .find(|previous| previous.name == *name)
         .map(|previous| previous.kind.clone());
-    Ok(Some(found))
+    Ok(found.map_or(Inherited::Nothing, Inherited::Found))
 }
 
 /// Knows what a version may lead to.

@@ -115,6 +115,7 @@ struct Issues {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "as Cloudflare names them")]
 struct Logs {
     enabled: bool,
     /// Cloudflare's description demands it, and wrangler leaves it out where its user does.
