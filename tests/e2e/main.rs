@@ -6,10 +6,15 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod alchemy;
 mod bindings;
 mod browser;
 mod cli;
+mod deploy;
 mod dev;
 mod lifetime;
+mod logs;
+mod starting;
 mod terminal;
 mod testing;
+mod wrangler;

@@ -44,6 +44,16 @@ impl Tiny {
         .with(".env", |_| "TOKEN=of-the-tests\n".to_owned())
     }
 
+    /// A copy of the workers that are deployed with everything that a deploy can make.
+    pub fn whole(name: &str) -> Self {
+        Self::members(
+            name,
+            &["tests/fixtures/whole"],
+            "tests/fixtures/whole/tiny.toml",
+        )
+        .with(".env.test", |_| "TOKEN=of-the-tests\n".to_owned())
+    }
+
     /// A folder with just these files.
     pub fn empty(name: &str, files: &[(&str, &str)]) -> Self {
         let root = workspace_of_tests().join(name);
@@ -179,6 +189,12 @@ impl Tiny {
     /// Starts `tiny dev` in a terminal and waits until the app answers.
     pub async fn terminal(self) -> Terminal {
         Terminal::start(self).await
+    }
+
+    /// Runs `tiny ARGS` in a terminal, where it asks questions.
+    #[expect(clippy::unused_async, reason = "the terminal is the async runtime's")]
+    pub async fn at_terminal(self, args: &[&str]) -> Terminal {
+        Terminal::open(self, args, 0)
     }
 
     pub fn command(&self, args: &[&str]) -> Command {

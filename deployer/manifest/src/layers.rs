@@ -127,7 +127,7 @@ impl Layers {
 
 fn check_stage(name: &str, span: Span, report: &mut Report) {
     if StageName::new(name).is_err() {
-        let suggestion = names::as_id(name);
+        let suggestion = names::as_id(name).unwrap_or_default();
         let suggestion = suggest::fallback(&suggestion, "prod");
         let help = format!(
             "at most 20 of a-z, 0-9 and `-`, starting with a letter, such as `{suggestion}`"

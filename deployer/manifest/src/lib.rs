@@ -26,7 +26,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 pub use binding::{Binding, DurableObject, Transfer};
 pub use error::Errors;
-pub use names::{InvalidStage, StageName, physical_name};
+pub use names::{InvalidStage, StageName, as_id, physical_name};
 pub use private_folder::{PRIVATE_FOLDER, make_private_folder};
 pub use schema::schema;
 pub use secret_values::{SecretFileError, SecretValues};

@@ -121,17 +121,16 @@ pub(crate) fn is_identifier(name: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$')
 }
 
-/// `name` with everything an id cannot hold turned into what it can, to be suggested.
-pub(crate) fn as_id(name: &str) -> String {
+/// `name` with everything an id cannot hold turned into what it can. None: nothing is left of it.
+pub fn as_id(name: &str) -> Option<String> {
     let mut id = String::new();
+    let mut last = ' ';
     for c in name.chars() {
         match c {
             'a'..='z' | '0'..='9' => id.push(c),
             'A'..='Z' => {
                 // `myQueue` reads as `my-queue`, `KV` as `kv`.
-                if id.ends_with(|last: char| last.is_ascii_lowercase())
-                    && name.contains(|c: char| c.is_lowercase())
-                {
+                if last.is_ascii_lowercase() {
                     id.push('-');
                 }
                 id.push(c.to_ascii_lowercase());
@@ -139,10 +138,13 @@ pub(crate) fn as_id(name: &str) -> String {
             _ if id.ends_with('-') => {}
             _ => id.push('-'),
         }
+        last = c;
     }
-    id.trim_matches(|c: char| c == '-')
+    let id = id
+        .trim_matches(|c: char| c == '-')
         .trim_start_matches(|c: char| c.is_ascii_digit() || c == '-')
-        .to_owned()
+        .to_owned();
+    Some(id).filter(|id| !id.is_empty())
 }
 
 /// `name` with everything a JavaScript identifier cannot hold turned into `_`, to be suggested.

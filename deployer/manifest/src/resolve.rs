@@ -133,7 +133,7 @@ fn ids<'a, T>(tables: Option<&'a Map<T>>, what: &str, report: &mut Report) -> Ve
 
 fn check_id(id: &At<String>, what: &str, report: &mut Report) {
     if !names::is_id(&id.value) {
-        let suggestion = names::as_id(&id.value);
+        let suggestion = names::as_id(&id.value).unwrap_or_default();
         let suggestion = suggest::fallback(&suggestion, "main");
         let help = format!("a-z, 0-9 and `-`, starting with a letter, such as `{suggestion}`");
         report.problem(
@@ -152,7 +152,7 @@ fn check_known(id: &At<String>, known: &[&str], what: &str, table: &str, report:
     }
     let help = suggest::closest(&id.value, known.iter().copied()).map_or_else(
         || {
-            let shown = names::as_id(&id.value);
+            let shown = names::as_id(&id.value).unwrap_or_default();
             format!(
                 "add a table `[{table}.{}]`",
                 suggest::fallback(&shown, "NAME")

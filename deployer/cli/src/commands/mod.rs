@@ -9,7 +9,9 @@ mod dev;
 mod doctor;
 pub(crate) mod hidden;
 mod import;
+mod init;
 mod logs;
+mod new;
 mod outputs;
 mod plan;
 mod refresh;
@@ -38,6 +40,10 @@ use crate::progress::Progress;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Start a new worker in a folder of its own
+    New(new::NewArgs),
+    /// Write a tiny.toml for the worker in this folder, out of wrangler's configuration where there is one
+    Init(init::InitArgs),
     /// Run the app locally, with every change swapped in as it is saved
     Dev(dev::DevArgs),
     /// Build the bundle that is run and deployed, and show its size
@@ -164,6 +170,8 @@ pub(crate) fn run(cli: Cli, printer: &Printer) -> Result<(), Failure> {
             args.run(&context);
             Ok(())
         }
+        Command::New(args) => block_on(until_interrupted(args.run(&context))),
+        Command::Init(args) => args.run(&context),
         Command::Dev(args) => block_on(args.run(&context)),
         Command::Plan(args) => block_on(until_interrupted(args.run(&context))),
         Command::Deploy(args) => block_on(args.run(&context)),

@@ -2,7 +2,7 @@ use std::process::Stdio;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
-use toml_edit::{Array, DocumentMut, value};
+use toml_edit::{Array, DocumentMut, Item, Table, value};
 
 use super::{Context, current_dir};
 use crate::exit::Failure;
@@ -10,8 +10,10 @@ use crate::exit::Failure;
 const LIB: &str = include_str!("lib.rs.txt");
 const MANIFEST: &str = include_str!("tiny.toml.txt");
 
-/// The versions that the template was tried with.
+/// The version that the template was tried with.
 const WORKER: &str = "0.8";
+/// `#[durable_object]` wants it beside itself.
+const WASM_BINDGEN: &str = "0.2";
 
 /// Start a new worker in a folder of its own
 #[derive(Debug, Args)]
@@ -85,7 +87,10 @@ fn write(folder: &Utf8Path, stack: &str) -> std::io::Result<()> {
     let mut cargo: DocumentMut = fs_err::read_to_string(&package)?
         .parse()
         .map_err(std::io::Error::other)?;
-    cargo["lib"]["crate-type"] = value(Array::from_iter(["cdylib", "rlib"]));
+    let mut lib = Table::new();
+    lib["crate-type"] = value(Array::from_iter(["cdylib", "rlib"]));
+    cargo["lib"] = Item::Table(lib);
+    cargo["dependencies"]["wasm-bindgen"] = value(WASM_BINDGEN);
     cargo["dependencies"]["worker"] = value(WORKER);
     fs_err::write(package, cargo.to_string())?;
     fs_err::write(folder.join("src/lib.rs"), LIB)?;
