@@ -1,6 +1,5 @@
 //! What happens without a request: crons, messages in queues, alarms, and what the runtime says.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -16,14 +15,6 @@ use crate::event::CloudEvent;
 /// Deploys come in several calls, and one after the other: they cost one exchange.
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// What was found when the account was looked at last.
-#[derive(Default)]
-struct Known {
-    crons: Crons,
-    /// The hosts and versions of workers, by their names.
-    deployed: Option<BTreeMap<String, (String, Vec<String>)>>,
-}
-
 /// Follows the account. Ends with `inner`, which it does not keep.
 pub(super) fn start(inner: &Arc<Inner>) {
     let change = Arc::clone(&inner.change);
@@ -31,14 +22,16 @@ pub(super) fn start(inner: &Arc<Inner>) {
     let weak = Arc::downgrade(inner);
     tokio::spawn(async move {
         let (sender, mut due) = mpsc::unbounded_channel();
-        let mut known = Known::default();
+        let mut crons = Crons::default();
+        let mut is_first = true;
         loop {
             let Some(hosting) = upgrade(&weak) else {
                 return;
             };
-            if let Err(error) = hosting.look(&mut known, &sender).await {
+            if let Err(error) = hosting.look(&mut crons, &sender, is_first).await {
                 hosting.warn(&error);
             }
+            is_first = false;
             drop(hosting);
             loop {
                 tokio::select! {
@@ -78,23 +71,13 @@ impl Hosting {
     /// workers run already, or there are messages or objects from before.
     async fn look(
         &self,
-        known: &mut Known,
+        crons: &mut Crons,
         due: &mpsc::UnboundedSender<Due>,
+        is_first: bool,
     ) -> Result<(), HostingError> {
         let account = self.0.account()?;
         let wanted = account.store.read(|tx| Wanted::read(tx, self.reach()))?;
-        known.crons.set(wanted.crons(), due, |due| due);
-        let deployed = wanted.deployed();
-        let before = known.deployed.replace(deployed.clone());
-        let is_first = before.is_none();
-        if let Some(before) = before {
-            for (script, worker) in deployed {
-                if before.get(&script) != Some(&worker) {
-                    let url = format!("http://{}:{}", worker.0, account.address.port());
-                    self.tell(CloudEvent::Deployed { script, url });
-                }
-            }
-        }
+        crons.set(wanted.crons(), due, |due| due);
         let has = |folder: &str| {
             self.state()
                 .join(folder)

@@ -108,22 +108,6 @@ impl Wanted {
         !self.consumers.is_empty()
     }
 
-    /// The versions of each worker that answers at workers.dev, and its host there.
-    pub(super) fn deployed(&self) -> BTreeMap<String, (String, Vec<String>)> {
-        let Some(subdomain) = &self.subdomain else {
-            return BTreeMap::new();
-        };
-        self.workers
-            .iter()
-            .filter(|worker| worker.workers_dev)
-            .map(|worker| {
-                let versions = worker.versions.iter().map(|version| version.id.clone());
-                let host = format!("{}.{subdomain}.localhost", worker.script);
-                (worker.script.clone(), (host, versions.collect()))
-            })
-            .collect()
-    }
-
     pub(super) fn crons(&self) -> Vec<(String, String)> {
         self.workers
             .iter()

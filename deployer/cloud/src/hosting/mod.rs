@@ -17,7 +17,6 @@ mod stage;
 mod tails;
 mod values;
 
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -68,7 +67,6 @@ struct Inner {
 struct Account {
     store: Store,
     d1: D1Bindings,
-    address: SocketAddr,
     events: mpsc::UnboundedSender<CloudEvent>,
 }
 
@@ -115,7 +113,6 @@ impl Hosting {
         let account = Account {
             store: app.store.clone(),
             d1: D1Bindings::of(app),
-            address: app.address,
             events: app.events.clone(),
         };
         if self.0.account.set(account).is_ok() {

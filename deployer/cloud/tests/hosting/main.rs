@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // a test's way to fail
 
+mod code;
 mod objects;
 mod products;
 mod requests;

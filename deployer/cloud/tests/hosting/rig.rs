@@ -41,6 +41,22 @@ pub(crate) fn upload(code: &str) -> Upload {
 }
 
 impl Upload {
+    /// In the older format.
+    pub(crate) fn script(code: &str) -> Self {
+        Self {
+            metadata: json!({
+                "body_part": "worker.js",
+                "compatibility_date": "2026-11-01",
+                "bindings": [],
+            }),
+            modules: vec![(
+                "worker.js".to_owned(),
+                "application/javascript",
+                code.to_owned(),
+            )],
+        }
+    }
+
     pub(crate) fn with(mut self, field: &str, value: Value) -> Self {
         self.metadata[field] = value;
         self
