@@ -5,3 +5,4 @@
 mod apply;
 mod interruptions;
 mod support;
+mod workers;

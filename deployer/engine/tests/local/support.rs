@@ -1,22 +1,25 @@
 //! A stage on a local Cloudflare of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use camino::Utf8PathBuf;
-use tiny_cloud::{NoPrograms, Options};
+use camino::{Utf8Path, Utf8PathBuf};
+use tiny_cloud::{NoPrograms, Options, ProgramsProvider};
 use tiny_cloudflare::{
     Account, Cloudflare, CodeUpdate, Exchange, Module, ModuleKind, Patience, Secret, Settings,
     Trace, Waiting,
 };
 use tiny_engine::{
-    Actual, Address, Apply, ApplyOptions, Code, D1Spec, Depth, Desired, EngineError, Event, Goal,
-    Plan, PlanOptions, Progress, Scope, Silent, Spec, SqlMigration, State, StateStore, Want,
-    WorkerSpec, plan, refresh,
+    Actual, Address, Apply, ApplyOptions, BindingSpec, ClassSpec, Code, D1Spec, Depth, Desired,
+    EngineError, Event, Goal, Kind, Plan, PlanOptions, Progress, Scope, Silent, Spec, SqlMigration,
+    State, StateStore, Want, WorkerSpec, plan, refresh,
 };
 use tiny_manifest::StageName;
+use tiny_provision::Provisioner;
+use tiny_runtime::Programs;
 
 /// What goes over the wire.
 #[derive(Default)]
@@ -55,9 +58,7 @@ impl World {
     pub(crate) async fn with_latency(latency: Duration) -> Self {
         let temporary = tempfile::tempdir().unwrap();
         let folder = Utf8PathBuf::from_path_buf(temporary.path().to_owned()).unwrap();
-        let programs: tiny_cloud::ProgramsProvider = Arc::new(|| {
-            Box::pin(async { Err(NoPrograms("nothing runs in these tests".to_owned())) })
-        });
+        let programs = programs(&folder);
         let cloud = tiny_cloud::start(Options {
             latency,
             rate_limit: None,
@@ -239,6 +240,33 @@ impl World {
     }
 }
 
+/// The real workerd, to see what an upload is.
+fn programs(folder: &Utf8Path) -> ProgramsProvider {
+    let folder = folder.to_owned();
+    Arc::new(move || {
+        let folder = folder.clone();
+        let runtime = tokio::runtime::Handle::current();
+        let found = tokio::task::spawn_blocking(move || runtime.block_on(find_programs(&folder)));
+        Box::pin(async { found.await.unwrap() })
+    })
+}
+
+async fn find_programs(folder: &Utf8Path) -> Result<Programs, NoPrograms> {
+    let told = |error: tiny_provision::ProvisionError| NoPrograms(error.to_string());
+    let provisioner = Provisioner::from_env(Arc::new(tiny_provision::Silent)).map_err(told)?;
+    let workerd = provisioner.workerd(folder).await.map_err(told)?;
+    // What `tiny __spawn` is, without the guard.
+    let launcher = folder.join("launcher.sh");
+    std::fs::write(&launcher, "#!/bin/sh\nshift\nexec \"$@\"\n").unwrap();
+    std::fs::set_permissions(&launcher, std::fs::Permissions::from_mode(0o755)).unwrap();
+    Ok(Programs {
+        workerd: workerd.path,
+        workerd_date: workerd.version,
+        launcher,
+        simulators: Some(provisioner.simulators().await.map_err(told)?),
+    })
+}
+
 /// Remembers what it was told.
 #[derive(Default)]
 pub(crate) struct Told {
@@ -304,25 +332,37 @@ pub(crate) fn d1(files: &[(&str, &str)]) -> Spec {
     Spec::D1(D1Spec { migrations })
 }
 
-/// A worker that answers requests with `text`.
-pub(crate) fn worker(text: &str) -> WorkerSpec {
-    let code = format!("export default {{ fetch() {{ return new Response({text:?}) }} }}");
+/// A worker that answers requests with `text`, takes messages and runs on time, and exports these
+/// Durable Object classes.
+pub(crate) fn worker(text: &str, classes: &[&str]) -> WorkerSpec {
+    let exported: Vec<String> = classes
+        .iter()
+        .map(|class| format!("export class {class} extends DurableObject {{}}\n"))
+        .collect();
+    let code = format!(
+        "import {{ DurableObject }} from 'cloudflare:workers';\n{}\
+         export default {{ fetch() {{ return new Response({text:?}) }}, queue() {{}}, scheduled() {{}} }}",
+        exported.concat()
+    );
     WorkerSpec {
         code: Code {
             main: "index.js".to_owned(),
+            hash: format!("hash of {code}"),
             modules: vec![Module {
                 name: "index.js".to_owned(),
                 kind: ModuleKind::EsModule,
                 content: Bytes::from(code),
             }],
-            hash: format!("hash of {text}"),
         },
         compatibility_date: "2026-11-01".to_owned(),
         compatibility_flags: Vec::new(),
         vars: BTreeMap::new(),
         secrets: BTreeMap::new(),
         bindings: BTreeMap::new(),
-        classes: BTreeMap::new(),
+        classes: classes
+            .iter()
+            .map(|class| ((*class).to_owned(), ClassSpec::default()))
+            .collect(),
         tagged_migrations: false,
         code_update: CodeUpdate::Immediate,
         assets: None,
@@ -336,5 +376,45 @@ pub(crate) fn worker(text: &str) -> WorkerSpec {
         placement: None,
         logpush: false,
         tail_consumers: Vec::new(),
+    }
+}
+
+impl World {
+    /// What it depends on is what it binds and consumes.
+    pub(crate) fn want_worker(&mut self, id: &str, spec: WorkerSpec) {
+        let mut depends_on = BTreeSet::new();
+        for binding in spec.bindings.values() {
+            let (kind, bound) = match binding {
+                BindingSpec::Kv { id } => (Kind::Kv, id),
+                BindingSpec::R2 { id } => (Kind::R2, id),
+                BindingSpec::D1 { id } => (Kind::D1, id),
+                BindingSpec::Queue { id, .. } => (Kind::Queue, id),
+                BindingSpec::Service { worker, .. }
+                | BindingSpec::DurableObject {
+                    worker: Some(worker),
+                    ..
+                } => (Kind::Worker, worker),
+                _ => continue,
+            };
+            depends_on.insert(Address::new(kind, bound));
+        }
+        for (queue, consumer) in &spec.consumers {
+            depends_on.insert(Address::new(Kind::Queue, queue));
+            let dead_letters = consumer.dead_letter_queue.iter();
+            depends_on.extend(dead_letters.map(|id| Address::new(Kind::Queue, id)));
+        }
+        let want = Want {
+            name: format!("shop-prod-{id}"),
+            spec: Spec::Worker(Box::new(spec)),
+            depends_on,
+        };
+        let address = Address::new(Kind::Worker, id);
+        self.desired.resources.insert(address, want);
+    }
+
+    /// The names of all workers of the account.
+    pub(crate) async fn scripts(&self) -> BTreeSet<String> {
+        let scripts = self.account.scripts().await.unwrap();
+        scripts.into_iter().map(|script| script.id).collect()
     }
 }
