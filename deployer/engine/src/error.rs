@@ -128,7 +128,7 @@ pub enum EngineError {
 
     #[error(transparent)]
     #[diagnostic(transparent)]
-    Worker(#[from] WorkerError),
+    Worker(WorkerError),
 
     /// Several steps that were under way at once.
     #[error("{} steps failed", failures.len())]
@@ -210,6 +210,16 @@ pub enum EngineError {
     #[error(transparent)]
     #[diagnostic(help("see [workers.….assets] in tiny.toml"))]
     Assets(#[from] tiny_assets::AssetsError),
+}
+
+/// What Cloudflare said is one variant, whoever asked.
+impl From<WorkerError> for EngineError {
+    fn from(error: WorkerError) -> Self {
+        match error {
+            WorkerError::Cloudflare(error) => Self::Cloudflare(error),
+            error => Self::Worker(error),
+        }
+    }
 }
 
 impl EngineError {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod apply;
+mod changes;
 mod interruptions;
 mod support;
 mod workers;
