@@ -77,11 +77,26 @@ pub(crate) struct Databases {
 
 impl Databases {
     pub(crate) fn within(folder: Utf8PathBuf) -> Result<Self, CloudError> {
-        fs_err::create_dir_all(&folder).map_err(|source| CloudError::Folder {
-            path: folder.clone(),
+        let this = Self { folder };
+        let transfers = this.transfers();
+        let begin = || {
+            // What a process before had not brought to its end, nobody comes back for.
+            match fs_err::remove_dir_all(&transfers) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            fs_err::create_dir_all(&transfers)
+        };
+        begin().map_err(|source| CloudError::Folder {
+            path: transfers.clone(),
             source,
         })?;
-        Ok(Self { folder })
+        Ok(this)
+    }
+
+    /// Files of SQL on their way.
+    pub(super) fn transfers(&self) -> Utf8PathBuf {
+        self.folder.join("transfers")
     }
 
     /// Made by the first that writes in it.

@@ -81,6 +81,18 @@ pub(super) struct Meta {
     rows_written: u64,
 }
 
+impl Meta {
+    /// Counts an earlier statement of the same call in.
+    pub(super) fn add(&mut self, earlier: &Self) {
+        self.duration += earlier.duration;
+        self.timings.sql_duration_ms += earlier.timings.sql_duration_ms;
+        self.changes += earlier.changes;
+        self.rows_read += earlier.rows_read;
+        self.rows_written += earlier.rows_written;
+        self.changed_db |= earlier.changed_db;
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize)]
 struct Timings {
     sql_duration_ms: f64,

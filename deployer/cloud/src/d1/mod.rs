@@ -3,7 +3,10 @@
 
 mod databases;
 mod engine;
+mod export;
 mod failure;
+mod files;
+mod import;
 mod routes;
 mod rules;
 mod split;
@@ -18,6 +21,7 @@ use crate::app::App;
 use crate::store::Schema;
 
 pub(crate) use databases::{Database, Databases};
+pub(crate) use files::file_routes;
 pub(crate) use wire::D1Bindings;
 
 pub(crate) const SCHEMA: Schema = Schema {
@@ -53,4 +57,6 @@ pub(crate) fn routes() -> Router<App> {
         )
         .route("/d1/database/{database}/query", post(sql::query))
         .route("/d1/database/{database}/raw", post(sql::raw))
+        .route("/d1/database/{database}/import", post(import::import))
+        .route("/d1/database/{database}/export", post(export::export))
 }

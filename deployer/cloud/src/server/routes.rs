@@ -19,6 +19,7 @@ pub(crate) fn router(app: &App, layers: Layers) -> Router {
     Router::new()
         .nest("/client/v4", layers.around(api(app)))
         .merge(hosting::routes().with_state(app.clone()))
+        .merge(d1::file_routes().with_state(app.clone()))
         .merge(control)
         .fallback(nothing_here)
 }

@@ -346,3 +346,112 @@ async fn columns_keep_their_order() {
     let text = request.send().await.unwrap().text().await.unwrap();
     assert!(text.contains(r#""results":[{"z":1,"a":2}]"#), "{text}");
 }
+
+#[tokio::test]
+async fn a_database_goes_out_as_a_file_and_in_again() {
+    let sql = Sql::start().await;
+    let made = sql
+        .run(
+            "create table \"a b\" (n integer primary key, t text, x blob, r real);
+             insert into \"a b\" values (1, 'it''s;\nnew', x'00ff', 0.1), (2, null, null, 9e999);
+             create index by_t on \"a b\" (t);
+             create table log (n);
+             create trigger logged after insert on \"a b\" begin insert into log values (new.n); end",
+        )
+        .await;
+    assert_eq!(made.status, 200, "{}", made.body);
+    let exported = sql
+        .post("export", json!({"output_format": "polling"}))
+        .await;
+    let result = &exported.body["result"];
+    assert_eq!(result["status"], "complete");
+    let file = sql
+        .rig
+        .http
+        .get(result["result"]["signed_url"].as_str().unwrap())
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+
+    let id = sql
+        .account
+        .create_d1_database(&named("copy"))
+        .await
+        .unwrap()
+        .uuid;
+    let copy = Sql { id, ..sql };
+    // As `md5sum` has it.
+    let etag = format!("{:032x}", md5_of(&file));
+    let begun = copy
+        .post("import", json!({"action": "init", "etag": etag}))
+        .await;
+    let begun = &begun.body["result"];
+    let ingest = json!({"action": "ingest", "etag": etag, "filename": begun["filename"]});
+    copy.post("import", ingest.clone())
+        .await
+        .is_refused(400, 7400, "`etag` is not that of");
+    let upload = copy
+        .rig
+        .http
+        .put(begun["upload_url"].as_str().unwrap())
+        .body(file);
+    let uploaded = upload.send().await.unwrap();
+    assert_eq!(uploaded.headers()["etag"], format!("\"{etag}\"").as_str());
+    let done = copy.post("import", ingest.clone()).await;
+    assert_eq!(done.body["result"]["status"], "complete", "{}", done.body);
+    assert_eq!(done.body["result"]["result"]["num_queries"], 7);
+    assert_eq!(
+        copy.rows("select n, t, hex(x) as x, r from \"a b\"; select * from log")
+            .await,
+        json!([])
+    );
+    assert_eq!(
+        copy.rows("select n, t, hex(x) as x, r from \"a b\"").await,
+        json!([
+            {"n": 1, "t": "it's;\nnew", "x": "00FF", "r": 0.1},
+            {"n": 2, "t": null, "x": "", "r": null},
+        ])
+    );
+    copy.post("import", ingest)
+        .await
+        .is_refused(400, 7400, "no file");
+}
+
+#[tokio::test]
+async fn an_import_that_breaks_off_leaves_nothing() {
+    let sql = Sql::start().await;
+    let file = "create table t (a); insert into nowhere values (1);";
+    let etag = format!("{:032x}", md5_of(file));
+    let begun = sql
+        .post("import", json!({"action": "init", "etag": etag}))
+        .await;
+    let url = begun.body["result"]["upload_url"].as_str().unwrap();
+    sql.rig.http.put(url).body(file).send().await.unwrap();
+    let filename = &begun.body["result"]["filename"];
+    let done = sql
+        .post(
+            "import",
+            json!({"action": "ingest", "etag": etag, "filename": filename}),
+        )
+        .await;
+    assert_eq!(done.body["result"]["success"], false);
+    assert_eq!(
+        done.body["result"]["error"],
+        "no such table: nowhere: SQLITE_ERROR"
+    );
+    sql.refused("select * from t", "no such table: t").await;
+    let elsewhere = url.rsplit_once('/').unwrap().0;
+    for name in ["account.sqlite", "..%2Faccount.sqlite", "abc.sql"] {
+        let answer = sql.rig.http.put(format!("{elsewhere}/{name}")).body("x");
+        assert_eq!(answer.send().await.unwrap().status(), 404, "{name}");
+    }
+}
+
+fn md5_of(text: &str) -> u128 {
+    use md5::Digest as _;
+    let digest: [u8; 16] = md5::Md5::digest(text).into();
+    u128::from_be_bytes(digest)
+}
