@@ -26,8 +26,8 @@ pub(super) struct Wanted {
     pub(super) subdomain: Option<String>,
     /// With the id of its queue, and that of the queue for what failed.
     consumers: Vec<(Consumer, String, Option<String>)>,
-    /// The ids of queues by their names.
-    queues: BTreeMap<String, String>,
+    /// The ids of queues by their names, and the seconds that their messages wait.
+    queues: BTreeMap<String, (String, u32)>,
     reach: Reach,
 }
 
@@ -44,7 +44,8 @@ impl Wanted {
         let mut id_of = |name: &str| -> rusqlite::Result<Option<String>> {
             let queue = Queue::named(tx, name)?;
             Ok(queue.map(|queue| {
-                queues.insert(queue.name, queue.id.clone());
+                let delay = queue.delivery_delay();
+                queues.insert(queue.name, (queue.id.clone(), delay));
                 queue.id
             }))
         };
@@ -270,9 +271,9 @@ impl Wanted {
                 queue_name,
                 delivery_delay,
             } => match self.queues.get(queue_name) {
-                Some(id) => Binding::Queue {
+                Some((id, delay)) => Binding::Queue {
                     queue: id.clone(),
-                    delivery_delay: *delivery_delay,
+                    delivery_delay: Some(delivery_delay.unwrap_or(*delay)),
                 },
                 None => missing(format!("there is no queue `{queue_name}` any more")),
             },

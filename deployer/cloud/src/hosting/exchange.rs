@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use tiny_assets::Assets;
 use tiny_runtime::{Controller, Runtime, RuntimeError};
 use tokio::sync::mpsc;
 
@@ -23,6 +24,7 @@ pub(super) struct Exchange {
     shelf: Arc<Shelf>,
     /// What is on stage.
     wanted: Option<Wanted>,
+    assets: BTreeMap<String, Arc<Assets>>,
     /// Workers whose code did not start, with the reason, in the stack that is on stage.
     broken: BTreeMap<String, String>,
 }
@@ -77,8 +79,7 @@ impl Hosting {
             && let Some(visit) = inner.stage.enter().await
             && let Some(runtime) = &exchange.runtime
         {
-            let compiled = wanted.compile(store.files(), self.dir(), &exchange.broken)?;
-            visit.reroute(route(&wanted, &compiled, &exchange.broken, runtime));
+            visit.reroute(route(&wanted, &exchange.assets, &exchange.broken, runtime));
             exchange.wanted = Some(wanted);
             return Ok(());
         }
@@ -114,12 +115,13 @@ impl Hosting {
             .generation
             .store(runtime.generation(), Ordering::Release);
         let controller = runtime.controller();
-        let routing = route(&wanted, &compiled, &broken, runtime);
+        let routing = route(&wanted, &compiled.assets, &broken, runtime);
         watch(&controller, inner, &routing).await;
         *stage = Some(Generation::new(controller, routing, compiled.stack.reach));
         drop(stage);
         self.clean(&wanted, account)?;
         exchange.wanted = Some(wanted);
+        exchange.assets = compiled.assets;
         exchange.broken = broken;
         Ok(())
     }
@@ -198,7 +200,7 @@ fn culprit(error: &RuntimeError, compiled: &Compiled) -> Option<(String, String)
 
 fn route(
     wanted: &Wanted,
-    compiled: &Compiled,
+    assets: &BTreeMap<String, Arc<Assets>>,
     broken: &BTreeMap<String, String>,
     runtime: &Runtime,
 ) -> Routing {
@@ -218,7 +220,7 @@ fn route(
                 Served {
                     id: version.id.clone(),
                     percentage: version.percentage,
-                    assets: compiled.assets.get(&name).cloned(),
+                    assets: assets.get(&name).cloned(),
                     code,
                 }
             })

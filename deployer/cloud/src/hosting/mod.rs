@@ -115,6 +115,8 @@ impl Hosting {
             d1: D1Bindings::of(app),
             events: app.events.clone(),
         };
+        // Of probes that were interrupted.
+        let _ = fs_err::remove_dir_all(self.dir().join(probe::FOLDER));
         if self.0.account.set(account).is_ok() {
             background::start(&self.0);
         }

@@ -6,6 +6,9 @@ use super::{Hosting, HostingError};
 use crate::store::Files;
 use crate::workers::{self, ClassKind, Code, Compatibility, ProbeError, Probed};
 
+/// Where probes happen.
+pub(super) const FOLDER: &str = "probes";
+
 /// What Cloudflare takes for a worker that names no date.
 const OLDEST_DATE: &str = "2021-11-02";
 
@@ -26,7 +29,7 @@ impl Hosting {
             compatibility_flags: compatibility.flags.clone(),
         };
         // Several may be under way, and none leaves anything behind.
-        let folder = self.dir().join("probes").join(crate::id::hex());
+        let folder = self.dir().join(FOLDER).join(crate::id::hex());
         let found = tiny_runtime::probe(programs, &folder, &request).await;
         // What cannot be deleted is only waste.
         let _ = fs_err::remove_dir_all(&folder);

@@ -62,6 +62,11 @@ impl Queue {
             .collect()
     }
 
+    /// Seconds that messages wait which name no delay of their own.
+    pub(crate) fn delivery_delay(&self) -> u32 {
+        self.settings.delivery_delay
+    }
+
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             id: row.get(0)?,

@@ -194,3 +194,13 @@ async fn websockets_pass_and_say_goodbye_when_their_worker_is_replaced() {
     };
     assert_eq!(u16::from(goodbye.code), 1012);
 }
+
+#[tokio::test]
+async fn workers_that_end_by_themselves_come_back() {
+    let rig = Rig::start().await;
+    rig.deploy("worker", says("here")).await;
+    assert_eq!(rig.get("worker", "/").await, "here");
+    rig.kill_workerd();
+    // Somebody may still meet the one that is gone.
+    rig.until("worker", "/", "here").await;
+}

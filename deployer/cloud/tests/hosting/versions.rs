@@ -47,6 +47,17 @@ async fn traffic_is_split_by_share_and_a_rollback_brings_the_old_code_back() {
     );
     assert_eq!(text(wanted).await.1, format!("new {new}"));
 
+    rig.ok(
+        Method::POST,
+        "S:worker/subdomain",
+        json!({ "enabled": true, "previews_enabled": true }),
+    )
+    .await;
+    for (id, says) in [(&old, "old"), (&new, "new")] {
+        let preview = format!("{}-worker", &id[..8]);
+        assert_eq!(rig.get(&preview, "/").await, format!("{says} {id}"));
+    }
+
     deploy(&[(&new, 100)]).await;
     assert_eq!(rig.get("worker", "/").await, format!("new {new}"));
     deploy(&[(&old, 100)]).await;
