@@ -181,9 +181,10 @@ fn fate(
             Status::Ready if record.input_hash.is_empty() => {
                 said(Action::Update, "an earlier run was interrupted changing it")
             }
-            Status::Ready if !changes.is_empty() => {
-                (Action::Update, reason::updated(record, live, changes))
-            }
+            Status::Ready if !changes.is_empty() => match &draft.migrates {
+                Some(reason) => (Action::Migrate, reason.clone()),
+                None => (Action::Update, reason::updated(record, live, changes)),
+            },
             Status::Ready => match &draft.unfinished {
                 Some(reason) => (Action::Update, reason.clone()),
                 None => said(Action::None, ""),
@@ -192,15 +193,16 @@ fn fate(
     }
 }
 
-/// A record proves that a resource is ours; one that was only about to be made has yet to prove it,
-/// where tags can tell.
+/// A record proves that a resource is ours, if it is still the one that was recorded. A worker that
+/// was only about to be made has yet to prove it by its tags.
 pub(crate) fn is_ours(address: &Address, record: Option<&Record>, live: &Live) -> bool {
-    match &live.owner {
-        Owner::Ours => true,
-        Owner::Other { .. } => false,
-        Owner::Unmarked => record.is_some_and(|record| {
-            record.status != Status::Creating || address.kind != Kind::Worker
-        }),
+    match (&live.owner, record) {
+        (Owner::Ours, _) => true,
+        (Owner::Other { .. }, _) | (Owner::Unmarked, None) => false,
+        (Owner::Unmarked, Some(record)) => match address.kind {
+            Kind::Worker => record.status != Status::Creating,
+            Kind::D1 | Kind::Kv | Kind::R2 | Kind::Queue => false,
+        },
     }
 }
 

@@ -36,13 +36,14 @@ pub(super) fn entry<'a, T>(
     by_id.or_else(|| list.iter().find(|entry| named(entry).name == target.name))
 }
 
-/// One that was found.
+/// One that was found. A record is about the very thing that it was made for: what somebody else
+/// made under its name since has another id, and is not ours.
 pub(super) fn live(target: &Target<'_>, named: Named<'_>, properties: Properties) -> Live {
     Live {
         name: named.name.to_owned(),
         owner: match target.record {
-            Some(_) => Owner::Ours,
-            None => Owner::Unmarked,
+            Some(record) if record.outputs.get(ID).is_none_or(|id| id == named.id) => Owner::Ours,
+            _ => Owner::Unmarked,
         },
         outputs: outputs(named.id),
         properties,

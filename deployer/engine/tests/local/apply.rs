@@ -561,3 +561,25 @@ async fn without_a_refresh_only_what_is_not_settled_is_read() {
         .collect();
     assert_eq!(changed, ["kv.more"]);
 }
+
+#[tokio::test]
+async fn what_somebody_made_anew_under_our_name_is_not_ours() {
+    let mut world = World::new().await;
+    world.want("kv.sessions", Spec::Kv);
+    world.deploy().await.unwrap();
+    let id = world.state().await.resources[&at("kv.sessions")].outputs["id"].clone();
+    world.account.delete_kv_namespace(&id).await.unwrap();
+    world
+        .account
+        .create_kv_namespace("shop-prod-sessions")
+        .await
+        .unwrap();
+    let error = world.deploy().await.unwrap_err();
+    assert_eq!(error.class(), FailureClass::Unsafe);
+    let before = world.state().await;
+    world.destroy().await.unwrap();
+    assert_eq!(world.names().await.len(), 1);
+    verify(&world.account, &world.scope(), &before)
+        .await
+        .unwrap();
+}

@@ -1,10 +1,13 @@
 //! Stages with workers.
 
 use tiny_cloudflare::ConsumerSettings;
-use tiny_engine::{BindingSpec, ClassSpec, ConsumerSpec, Goal, Spec, State, plan, recover, verify};
+use tiny_engine::{
+    ApplyOptions, BindingSpec, ClassSpec, ConsumerSpec, Goal, Spec, State, plan, recover, verify,
+};
+use tokio_util::sync::CancellationToken;
 
 use crate::interruptions::{WAYS, ends_at, way};
-use crate::support::{World, at, d1, worker};
+use crate::support::{Told, World, at, d1, worker};
 
 fn service(worker: &str) -> BindingSpec {
     BindingSpec::Service {
@@ -315,4 +318,50 @@ async fn another_stages_worker_is_never_overwritten() {
             .resources
             .contains_key(&at("worker.web"))
     );
+}
+
+#[tokio::test]
+async fn a_running_ring_loses_no_binding_between_two_passes() {
+    let mut world = World::new().await;
+    let ring = |world: &mut World, classes: &[&str]| {
+        for (own, other, class) in [("a", "b", "Door"), ("b", "a", "Room")] {
+            let own_class: Vec<&str> = classes.iter().copied().filter(|it| *it != class).collect();
+            let mut spec = worker(own, &own_class);
+            spec.bindings.insert("OTHER".to_owned(), service(other));
+            if classes.contains(&class) {
+                spec.bindings
+                    .insert("CLASS".to_owned(), object(class, Some(other)));
+            }
+            world.want_worker(own, spec);
+        }
+    };
+    ring(&mut world, &[]);
+    world.deploy().await.unwrap();
+
+    // Now each gets a class that the other one binds.
+    ring(&mut world, &["Room", "Door"]);
+    let stop = CancellationToken::new();
+    let told = Told::when_one_starts({
+        let stop = stop.clone();
+        move || stop.cancel()
+    });
+    let options = ApplyOptions {
+        parallel: 1,
+        stop,
+        ..ApplyOptions::default()
+    };
+    let interrupted = world.deploy_with(&told, options).await.unwrap_err();
+    assert!(interrupted.to_string().contains("3 of 4"), "{interrupted}");
+    let settings = world.account.worker_settings("shop-prod-a").await.unwrap();
+    let names: Vec<String> = settings
+        .unwrap()
+        .bindings
+        .into_iter()
+        .map(|binding| binding.name)
+        .collect();
+    assert_eq!(names, ["OTHER"]);
+    world.deploy().await.unwrap();
+    assert!(world.is_deployed().await);
+    world.destroy().await.unwrap();
+    assert!(world.scripts().await.is_empty());
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tiny_cloudflare::{
-    ConsumerSettings, Domain, DurableObjectNamespace, Limits, LiveBinding, Observability, Queue,
-    ScriptInfo, ScriptSubdomain, WorkerSettings, Zone, ZoneRoute,
+    BindingKind, ConsumerSettings, Domain, DurableObjectNamespace, Limits, LiveBinding,
+    Observability, Queue, ScriptInfo, ScriptSubdomain, WorkerSettings, Zone, ZoneRoute,
 };
 
 use super::classes::LiveClasses;
@@ -138,6 +138,34 @@ impl Facts {
                 .then(|| text(binding, "class_name"))
                 .flatten()
         })
+    }
+
+    /// Whether it has this binding to a worker, or to a class of one, already.
+    pub(super) fn binds(&self, name: &str, kind: &BindingKind) -> bool {
+        let Some(live) = self.bindings.iter().find(|live| live.name == name) else {
+            return false;
+        };
+        let is = |field, wanted: Option<&str>| text(live, field) == wanted;
+        match kind {
+            BindingKind::Service {
+                service,
+                entrypoint,
+                ..
+            } => {
+                live.kind == "service"
+                    && is("service", Some(service))
+                    && is("entrypoint", entrypoint.as_deref())
+            }
+            BindingKind::DurableObjectNamespace {
+                class_name,
+                script_name,
+            } => {
+                live.kind == "durable_object_namespace"
+                    && is("class_name", Some(class_name))
+                    && is("script_name", script_name.as_deref())
+            }
+            _ => false,
+        }
     }
 
     /// Whether it has a binding, or sends its logs, to another worker.

@@ -97,10 +97,12 @@ fn all_bindings(spec: &WorkerSpec, with: &Circumstances<'_>) -> Result<Vec<Bindi
     let mut all: Vec<Binding> = vars.collect();
     all.extend(secrets::to_upload(with.worker, spec, &with.secrets)?);
     for (name, binding) in &spec.bindings {
-        if bindings::leads_to(binding).is_some_and(|worker| with.without.contains(worker)) {
+        let kind = bindings::uploaded(name, binding, with.worker, with.script, with.references)?;
+        let waits = bindings::leads_to(binding).is_some_and(|worker| with.without.contains(worker));
+        // What is bound already stays so: a worker that runs loses nothing between two passes.
+        if waits && !with.there.is_some_and(|there| there.binds(name, &kind)) {
             continue;
         }
-        let kind = bindings::uploaded(name, binding, with.worker, with.script, with.references)?;
         all.push(Binding {
             name: name.clone(),
             kind,
