@@ -150,6 +150,8 @@ pub(crate) struct Draft {
     /// Of an update; nothing is lost by creating.
     pub(crate) losses: Vec<Loss>,
     pub(crate) notes: Vec<String>,
+    /// Why its update is a migration: data gets another keeper.
+    pub(crate) migrates: Option<String>,
     /// Why it is to be updated although no property differs.
     pub(crate) unfinished: Option<String>,
     /// A first pass that has to come before steps of others.

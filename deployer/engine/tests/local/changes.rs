@@ -365,6 +365,7 @@ async fn a_worker_of_wranglers_moves_to_declared_classes() {
     let before = objects(&world, WEB, "Room").await;
     world.want_worker("web", worker("one", &["Room"]));
     let plan = world.plan().await;
+    assert_eq!(plan.steps[0].action, Action::Migrate);
     assert!(plan.data_loss().is_empty());
     assert!(
         plan.notes

@@ -49,6 +49,9 @@ pub(super) fn draft(item: &Item<'_>, spec: &WorkerSpec) -> Result<Draft, PlanErr
         properties: properties::wanted(spec, &hasher, &before),
         losses: class_losses(item.address, outlook.plan.changes.deleted.iter()),
         notes: notes(item, spec, &outlook),
+        migrates: outlook.plan.changes.leaves_tag.as_ref().map(|tag| {
+            format!("its classes leave tagged migrations (`{tag}`) and are declared from now on")
+        }),
         unfinished: unfinished(&outlook, &item.address.id),
         groundwork: groundwork(&outlook, &item.address.id),
         after: after(item, &outlook),
