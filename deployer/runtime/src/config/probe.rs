@@ -1,6 +1,7 @@
 //! The configuration of a probe: the worker's modules, and one before them that looks at it.
 
 use super::capnp::{self, Value, fields, text};
+use super::extensions::Extensions;
 use super::module_of;
 use crate::blobs::Blobs;
 use crate::probe::ProbeRequest;
@@ -49,6 +50,9 @@ pub(crate) fn probe(
             capnp::texts(request.compatibility_flags.iter().map(String::as_str)),
         ),
     ]);
+    let mut extensions = Extensions::default();
+    // What `cloudflare:email` is made of; code may import it.
+    extensions.email_message();
     let config = fields! {
         "services": Value::List(vec![fields! { "name": text(PROBE), "worker": worker }]),
         "sockets": Value::List(vec![fields! {
@@ -56,6 +60,7 @@ pub(crate) fn probe(
             "http": Value::Struct(Vec::new()),
             "service": text(PROBE),
         }]),
+        "extensions": extensions.finish(blobs)?,
         "structuredLogging": Value::Flag(true),
     };
     Ok(super::file(&config))
