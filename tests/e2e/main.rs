@@ -12,6 +12,7 @@ mod browser;
 mod cli;
 mod deploy;
 mod dev;
+mod faults;
 mod lifetime;
 mod logs;
 mod starting;

@@ -10,6 +10,7 @@
     clippy::unwrap_used
 )]
 
+mod account;
 mod browser;
 mod client;
 mod clients;
@@ -19,9 +20,11 @@ mod peers;
 mod port;
 mod processes;
 mod project;
+mod ran;
 mod socket;
 mod terminal;
 
+pub use account::account;
 pub use browser::{Browser, Tab};
 pub use client::client;
 pub use clients::{Alchemy, Running, Wrangler};
@@ -31,5 +34,6 @@ pub use peers::{Peers, cache, peers};
 pub use port::free_port;
 pub use processes::{children, eventually, is_alive, processes, signal};
 pub use project::{Tiny, checkout, workspace_of_tests};
+pub use ran::Ran;
 pub use socket::Socket;
 pub use terminal::Terminal;

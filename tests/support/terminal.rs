@@ -23,14 +23,24 @@ pub struct Terminal {
 impl Terminal {
     pub(super) async fn start(project: Tiny) -> Self {
         let port = free_port();
+        let mut terminal = Self::open(project, &["dev", "--port", &port.to_string()], port);
+        terminal.waits_for("ready in", FIRST).await;
+        // The keys are explained when they are listened to.
+        terminal.shows("q quit").await;
+        terminal
+    }
+
+    /// Any other command.
+    pub(super) fn open(project: Tiny, args: &[&str], port: u16) -> Self {
         let (pty, pts) = pty_process::open().unwrap();
         pty.resize(pty_process::Size::new(50, 200)).unwrap();
-        let plain = project.command(&["dev", "--port", &port.to_string()]);
+        let plain = project.command(args);
         let mut command = pty_process::Command::new(plain.get_program())
             .args(plain.get_args())
             .current_dir(plain.get_current_dir().unwrap())
             .env("TERM", "xterm-256color")
             .env_remove("NO_COLOR")
+            .env_remove("CI")
             .kill_on_drop(true);
         for (name, value) in plain.get_envs() {
             command = match value {
@@ -49,7 +59,7 @@ impl Terminal {
                 *written.lock().unwrap() = String::from_utf8_lossy(&bytes).into_owned();
             }
         });
-        let mut terminal = Self {
+        Self {
             project,
             child,
             keyboard,
@@ -57,11 +67,7 @@ impl Terminal {
             read: 0,
             port,
             client: client(),
-        };
-        terminal.waits_for("ready in", FIRST).await;
-        // The keys are explained when they are listened to.
-        terminal.shows("q quit").await;
-        terminal
+        }
     }
 
     pub async fn press(&mut self, keys: &str) {
@@ -89,6 +95,11 @@ impl Terminal {
         }
     }
 
+    /// The same, with a build before it.
+    pub async fn waits_long_for(&mut self, text: &str) {
+        self.waits_for(text, FIRST).await;
+    }
+
     /// All that was ever shown.
     pub fn screen(&self) -> String {
         self.screen.lock().unwrap().clone()
@@ -107,11 +118,16 @@ impl Terminal {
     }
 
     /// The exit code, once it has ended by itself.
-    pub async fn ends(mut self) -> Option<i32> {
+    pub async fn ends(self) -> Option<i32> {
+        self.ends_with_project().await.0
+    }
+
+    /// The same, and gives the project back.
+    pub async fn ends_with_project(mut self) -> (Option<i32>, Tiny) {
         let status = tokio::time::timeout(Duration::from_secs(20), self.child.wait())
             .await
             .unwrap_or_else(|_| panic!("tiny did not end:\n{}", self.screen()))
             .unwrap();
-        status.code()
+        (status.code(), self.project)
     }
 }

@@ -3,6 +3,7 @@
 use std::io::{IsTerminal as _, Read as _};
 
 use dialoguer::{Confirm, Input, Password};
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use tiny_cloudflare::Secret;
 
 use crate::commands::Context;
@@ -104,16 +105,35 @@ fn nothing_done() -> Failure {
 async fn asked<T: Send + 'static>(
     prompt: impl FnOnce() -> dialoguer::Result<T> + Send + 'static,
 ) -> Result<T, Failure> {
+    let _terminal = TerminalAsItWas::now();
     let answer = tokio::task::spawn_blocking(prompt)
         .await
         .map_err(|error| Failure::failed(format!("cannot ask: {error}")))?;
     answer.map_err(|dialoguer::Error::IO(error)| {
-        // A prompt that is left early leaves the cursor hidden.
-        let _ = dialoguer::console::Term::stderr().show_cursor();
         if error.kind() == std::io::ErrorKind::Interrupted {
             Failure::silent(Code::Interrupted)
         } else {
             Failure::failed(format!("cannot ask: {error}"))
         }
     })
+}
+
+/// Gives the terminal back as it was, however the prompt ends: one that is left early leaves the
+/// cursor hidden and typing unseen.
+struct TerminalAsItWas(Option<Termios>);
+
+impl TerminalAsItWas {
+    fn now() -> Self {
+        Self(tcgetattr(std::io::stdin()).ok())
+    }
+}
+
+impl Drop for TerminalAsItWas {
+    fn drop(&mut self) {
+        let _ = dialoguer::console::Term::stderr().show_cursor();
+        if let Some(before) = &self.0 {
+            // Nothing is left to do where the terminal itself is gone.
+            let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, before);
+        }
+    }
 }

@@ -285,9 +285,21 @@ async fn list(
     Ok(())
 }
 
+/// After a rollback, or beside a deployment that is split.
+const LATEST_NOT_DEPLOYED: u32 = 10215;
+
 fn failure(error: &CloudflareError, worker: &StageWorker, stack: &Stack) -> Failure {
+    if error.has_code(LATEST_NOT_DEPLOYED) {
+        return Failure::from_diagnostic(error).with_help(format!(
+            "Cloudflare changes secrets of the latest version only, and another one runs, perhaps after a rollback: put the value into the environment or into .env.{stage}, and run `tiny deploy --stage {stage}`",
+            stage = stack.stage
+        ));
+    }
     if error.is_not_found() {
-        not_deployed(worker, stack.stage.as_str())
+        not_deployed(worker, stack.stage.as_str()).with_help(format!(
+            "run `tiny deploy --stage {stage}` first; for a first deploy put secrets into the environment or into .env.{stage}",
+            stage = stack.stage
+        ))
     } else {
         Failure::from_diagnostic(error)
     }

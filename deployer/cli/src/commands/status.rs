@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use clap::Args;
@@ -92,8 +92,11 @@ impl StatusArgs {
         }
         resources(context, &planned);
         let outputs = super::outputs::all(context, &planned.state);
-        for (name, url) in outputs.iter().filter(|(name, _)| name.ends_with(".url")) {
-            printer.result(&format!("  {}  {name}", url.bold()));
+        for (worker, version) in ending(&outputs, ".version_id") {
+            printer.result(&format!("  {worker} runs version {version}"));
+        }
+        for (worker, url) in ending(&outputs, ".url") {
+            printer.result(&format!("  {}  {worker}", url.bold()));
         }
         printer.event(&json!({
             "event": "done",
@@ -108,6 +111,16 @@ impl StatusArgs {
         }));
         Ok(())
     }
+}
+
+/// The outputs with this name, by what they belong to.
+fn ending<'a>(
+    outputs: &'a BTreeMap<String, String>,
+    name: &str,
+) -> impl Iterator<Item = (&'a str, &'a str)> {
+    outputs
+        .iter()
+        .filter_map(move |(output, value)| Some((output.strip_suffix(name)?, value.as_str())))
 }
 
 fn resources(context: &Context<'_>, planned: &Planned) {

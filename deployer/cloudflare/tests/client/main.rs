@@ -9,5 +9,6 @@ mod errors;
 mod lists;
 mod retries;
 mod server;
+mod tailing;
 mod traces;
 mod uploads;

@@ -102,7 +102,11 @@ impl DeployArgs {
         if self.detach || !context.can_ask() {
             return Err(context.no_local_cloud()?);
         }
-        let options = local_cloud::options(context)?;
+        let mut options = local_cloud::options(context)?;
+        if std::net::TcpListener::bind(options.listen).is_err() {
+            // Nobody named a port here, so that any other will do.
+            options.listen.set_port(0);
+        }
         local_cloud::start(options, context.printer).await.map(Some)
     }
 
