@@ -96,11 +96,16 @@ impl Hosting {
 
     async fn fire(&self, due: Due) {
         let outcome = match self.enter().await {
-            Ok(visit) => visit
-                .controller
-                .scheduled(&due.worker, &due.cron, due.at)
-                .await
-                .map_err(HostingError::from),
+            Ok(visit) => {
+                let run = visit.controller.scheduled(&due.worker, &due.cron, due.at);
+                match visit.ending.unless_cut(run).await {
+                    Some(outcome) => outcome.map_err(HostingError::from),
+                    None => Err(HostingError::NotRunning(format!(
+                        "`{}` of worker `{}` was cut short by a deploy",
+                        due.cron, due.worker
+                    ))),
+                }
+            }
             Err(error) => Err(error),
         };
         if let Err(error) = outcome {

@@ -94,19 +94,9 @@ pub(crate) async fn gateway(app: App, host: &str, mut request: Request) -> Respo
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     }
-    let cut = visit.ending.cut.clone();
-    let sent = tokio::select! {
-        biased;
-        sent = visit.client.request(Request::from_parts(parts, body)) => sent,
-        () = cut.cancelled() => {
-            return with_ray(
-                text(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    format!("worker `{script}` was replaced before it answered"),
-                ),
-                &ray,
-            );
-        }
+    let request = visit.client.request(Request::from_parts(parts, body));
+    let Some(sent) = visit.ending.unless_cut(request).await else {
+        return with_ray(replaced(&script), &ray);
     };
     let response = match sent {
         Ok(response) => match websocket {
@@ -163,9 +153,10 @@ async fn answered(response: Response<Incoming>, visit: Visit, script: &str) -> R
     proxy::strip_hop_by_hop(&mut parts.headers);
     if may_be_thrown(&parts) {
         use http_body_util::BodyExt as _;
-        let body = match body.collect().await {
-            Ok(body) => body.to_bytes(),
-            Err(error) => return text(StatusCode::BAD_GATEWAY, error.to_string()),
+        let body = match visit.ending.unless_cut(body.collect()).await {
+            Some(Ok(body)) => body.to_bytes(),
+            Some(Err(error)) => return text(StatusCode::BAD_GATEWAY, error.to_string()),
+            None => return replaced(script),
         };
         if body == THROWN {
             return text(
@@ -273,11 +264,20 @@ async fn scheduled(visit: &Visit, script: &str, uri: &Uri) -> Response {
         }
     };
     let cron = parameter("cron").unwrap_or_default();
-    match visit.controller.scheduled(script, &cron, at).await {
-        Ok(outcome) if outcome == "ok" => text(StatusCode::OK, outcome),
-        Ok(outcome) => text(StatusCode::INTERNAL_SERVER_ERROR, outcome),
-        Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+    let run = visit.controller.scheduled(script, &cron, at);
+    match visit.ending.unless_cut(run).await {
+        Some(Ok(outcome)) if outcome == "ok" => text(StatusCode::OK, outcome),
+        Some(Ok(outcome)) => text(StatusCode::INTERNAL_SERVER_ERROR, outcome),
+        Some(Err(error)) => text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+        None => replaced(script),
     }
+}
+
+fn replaced(script: &str) -> Response {
+    text(
+        StatusCode::SERVICE_UNAVAILABLE,
+        format!("worker `{script}` was replaced before it answered"),
+    )
 }
 
 /// The version of `script` that a header of overrides names.

@@ -38,6 +38,18 @@ pub(super) struct Ending {
     pub(super) cut: CancellationToken,
 }
 
+impl Ending {
+    /// None when time was up first. Whoever holds a [`Visit`] must not wait for anything else: an
+    /// exchange waits for him.
+    pub(super) async fn unless_cut<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = self.cut.cancelled() => None,
+        }
+    }
+}
+
 impl Generation {
     pub(super) fn new(controller: Controller, routing: Routing, reach: Reach) -> Self {
         let mut connector = HttpConnector::new();

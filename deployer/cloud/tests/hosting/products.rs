@@ -181,7 +181,7 @@ async fn workers_call_each_other_and_what_is_not_there_fails_when_it_is_called()
         ))
     };
     rig.deploy("callee", callee("first")).await;
-    let caller = upload(
+    let guest = upload(
         "export default { async fetch(request, env) {
             const say = async (use) => { try { return await use(); } catch (error) { return error.message; } };
             return Response.json([
@@ -197,8 +197,8 @@ async fn workers_call_each_other_and_what_is_not_there_fails_when_it_is_called()
         "entrypoint": "Admin", "props": { "of": "props" },
     }))
     .binds(json!({ "name": "AI", "type": "ai" }));
-    rig.deploy("caller", caller).await;
-    let said = async || -> Value { serde_json::from_str(&rig.get("caller", "/").await).unwrap() };
+    rig.deploy("guest", guest).await;
+    let said = async || -> Value { serde_json::from_str(&rig.get("guest", "/").await).unwrap() };
     assert_eq!(
         said().await,
         json!([

@@ -141,6 +141,29 @@ async fn requests_in_flight_finish_with_the_code_that_they_began_with() {
 }
 
 #[tokio::test]
+async fn what_takes_too_long_is_cut_off_by_a_deploy() {
+    let rig = Rig::start().await;
+    let endless = "export default {
+        async fetch() { await new Promise((done) => setTimeout(done, 60_000)); return new Response(); },
+        async scheduled() { await new Promise((done) => setTimeout(done, 60_000)); },
+    }";
+    rig.deploy("worker", upload(endless)).await;
+    let path = "/cdn-cgi/handler/scheduled?cron=0+4+*+*+*";
+    let requests = [rig.to("worker", "/"), rig.to("worker", path)].map(text);
+    let under_way = requests.map(tokio::spawn);
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    rig.deploy("worker", says("new")).await;
+    let since = Instant::now();
+    assert_eq!(rig.get("worker", "/").await, "new");
+    assert!(since.elapsed() < Duration::from_secs(15));
+    for request in under_way {
+        let (status, said) = request.await.unwrap();
+        assert_eq!(status, 503, "{said}");
+        assert!(said.contains("was replaced before it answered"), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn crons_run_by_hand_and_bodies_stream_both_ways() {
     let rig = Rig::start().await;
     let worker = upload(

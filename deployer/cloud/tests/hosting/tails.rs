@@ -52,7 +52,7 @@ impl Tail {
 
     async fn next(&mut self) -> Option<Message> {
         let next = tokio::time::timeout(Duration::from_secs(20), self.socket.next());
-        next.await.expect("nothing came").map(Result::unwrap)
+        next.await.unwrap().map(Result::unwrap)
     }
 
     async fn item(&mut self) -> Value {
