@@ -15,13 +15,39 @@ use crate::{id, names, time, workers};
 
 const PAGES: PageRule = PageRule::new(20, 1, 100);
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Default, Deserialize)]
+#[serde(try_from = "Vec<(String, String)>")]
 pub(super) struct ListQuery {
-    /// Parts of names count.
-    name: Option<String>,
+    /// Parts of names count. wrangler asks for several at once, and for one twice where a worker
+    /// is both its producer and its consumer.
+    names: Vec<String>,
     page: Option<u32>,
     per_page: Option<u32>,
+}
+
+impl TryFrom<Vec<(String, String)>> for ListQuery {
+    type Error = String;
+
+    fn try_from(pairs: Vec<(String, String)>) -> Result<Self, String> {
+        let mut query = Self::default();
+        for (field, value) in pairs {
+            let number = || {
+                let number = value.parse().map(Some);
+                number.map_err(|error| format!("`{field}`: {error}"))
+            };
+            match field.as_str() {
+                "name" => query.names.push(value),
+                "page" => query.page = number()?,
+                "per_page" => query.per_page = number()?,
+                _ => {
+                    return Err(format!(
+                        "unknown field `{field}`, expected one of `name`, `page`, `per_page`"
+                    ));
+                }
+            }
+        }
+        Ok(query)
+    }
 }
 
 pub(super) async fn list(
@@ -29,11 +55,12 @@ pub(super) async fn list(
     Query(query): Query<ListQuery>,
 ) -> Reply<Vec<Value>> {
     let page = PAGES.page(query.page, query.per_page)?;
-    let part = query.name.unwrap_or_default();
     let queues = app.store.read(|tx| {
         Queue::all(tx)?
             .iter()
-            .filter(|queue| queue.name.contains(&part))
+            .filter(|queue| {
+                query.names.is_empty() || query.names.iter().any(|part| queue.name.contains(part))
+            })
             .map(|queue| queue.whole(tx))
             .collect::<Result<Vec<_>, ApiError>>()
     })?;

@@ -34,7 +34,7 @@ mod versions;
 mod zone_routes;
 
 use axum::Router;
-use axum::routing::{get, post, put};
+use axum::routing::{get, patch, post, put};
 use rusqlite::Transaction;
 
 use crate::app::App;
@@ -81,6 +81,11 @@ pub(crate) fn routes() -> Router<App> {
         )
         .route("/workers/workers/{worker}", get(beta::get))
         .route(
+            "/workers/workers/{worker}/versions/latest",
+            patch(beta::patch_latest),
+        )
+        .route("/containers/applications", get(beta::no_containers))
+        .route(
             "/workflows/{name}",
             get(beta::no_workflow).delete(beta::no_workflow),
         )
@@ -116,7 +121,7 @@ fn script_routes() -> Router<App> {
             "/secrets/{secret}",
             get(secrets::get).delete(secrets::delete),
         )
-        .route("/secrets-bulk", axum::routing::patch(secrets::bulk))
+        .route("/secrets-bulk", patch(secrets::bulk))
         .route("/settings", get(settings::get).patch(settings::patch))
         .route(
             "/subdomain",

@@ -14,6 +14,13 @@ async fn a_queue_is_made_found_and_deleted() {
     // A part of a name finds it too, and is told apart by the client.
     assert_eq!(account.queue_named("mail").await.unwrap(), None);
     assert_eq!(account.queues().await.unwrap().len(), 1);
+    let several = rig
+        .get("A/queues?name=none&name=mails&name=mails&page=1")
+        .await;
+    assert_eq!(several.body["result"].as_array().unwrap().len(), 1);
+    rig.get("A/queues?names=mails")
+        .await
+        .is_refused(400, 10026, "unknown field `names`");
     rig.post("A/queues", json!({"queue_name": "mails"}))
         .await
         .is_refused(409, 11009, "'mails' is already taken");

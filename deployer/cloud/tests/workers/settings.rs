@@ -149,3 +149,25 @@ async fn settings_of_the_version_make_a_new_one() {
     let versions = rig.ok(Method::GET, "S:me/versions", Value::Null).await;
     assert_eq!(versions["items"][0]["number"], 2);
 }
+
+#[tokio::test]
+async fn a_version_may_differ_from_the_latest_in_its_secrets_alone() {
+    let rig = Rig::start().await;
+    let secret = |name: &str| json!({ "name": name, "type": "secret_text", "text": "s" });
+    rig.deploy("me", upload(FETCH).binds(secret("OLD"))).await;
+    let patch = json!({
+        "env": { "NEW": { "type": "secret_text", "text": "n" }, "OLD": null },
+        "annotations": { "workers/tag": "t" },
+    });
+    let made = rig
+        .ok(Method::PATCH, "A/workers/workers/me/versions/latest", patch)
+        .await;
+    assert_eq!(made["number"], 2);
+    assert_eq!(
+        made["resources"]["bindings"],
+        json!([{ "name": "NEW", "type": "secret_text" }])
+    );
+    // Nobody has deployed it.
+    let live = rig.ok(Method::GET, "S:me/secrets", Value::Null).await;
+    assert_eq!(live[0]["name"], "OLD");
+}
