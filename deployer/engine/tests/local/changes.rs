@@ -9,8 +9,8 @@ use tiny_cloudflare::{
     UploadMetadata,
 };
 use tiny_engine::{
-    Action, AssetContent, AssetFile, AssetsSpec, BindingSpec, ClassSpec, EngineError, Goal,
-    PlanOptions, SecretSpec, WorkerSpec, import, plan,
+    Action, Apply, ApplyOptions, AssetContent, AssetFile, AssetsSpec, BindingSpec, ClassSpec,
+    Depth, EngineError, Goal, PlanOptions, SecretSpec, Silent, WorkerSpec, import, plan, refresh,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -65,6 +65,128 @@ async fn objects(world: &World, script: &str, class: &str) -> Option<String> {
             namespace.script.as_deref() == Some(script) && namespace.class.as_deref() == Some(class)
         })
         .map(|namespace| namespace.id)
+}
+
+#[tokio::test]
+async fn nothing_is_asked_that_nobody_wants_to_know() {
+    let mut spec = worker("one", &["Room"]);
+    spec.url = true;
+    let mut world = World::new().await;
+    world.want_worker("web", spec);
+    world.calls(true);
+    world.deploy().await.unwrap();
+    let mut first = world.calls(true);
+    // The first two go out at once.
+    first[..2].sort();
+    assert_eq!(
+        first,
+        [
+            "GET /workers/scripts",
+            "GET /workers/subdomain",
+            UPLOAD,
+            "POST /workers/scripts/shop-prod-web/subdomain",
+        ]
+    );
+    // All at once, and nothing after them.
+    world.deploy().await.unwrap();
+    let mut second = world.calls(true);
+    second.sort();
+    assert_eq!(
+        second,
+        [
+            "GET /workers/scripts",
+            "GET /workers/scripts/shop-prod-web/settings",
+            "GET /workers/scripts/shop-prod-web/subdomain",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn without_a_look_at_the_account_the_record_is_believed_as_far_as_it_is_safe() {
+    let mut world = deployed(worker("one", &["Room"])).await;
+    let before = objects(&world, WEB, "Room").await;
+    let mut spec = worker("two", &["Hall"]);
+    let renamed = ClassSpec {
+        renamed_from: Some("Room".to_owned()),
+        transferred_from: None,
+    };
+    spec.classes.insert("Hall".to_owned(), renamed);
+    world.want_worker("web", spec);
+    unseen(&world).await.unwrap();
+    assert_eq!(objects(&world, WEB, "Hall").await, before);
+    assert!(world.is_deployed().await);
+
+    // Somebody else gives it a class of which no record knows: nobody agreed to delete that.
+    let theirs = by_another_tool(&worker("theirs", &["Hall", "Theirs"]), |metadata| {
+        let live = |class: &str| {
+            let storage = tiny_cloudflare::StorageKind::Sqlite;
+            (
+                class.to_owned(),
+                tiny_cloudflare::ExportEntry::Live(storage),
+            )
+        };
+        metadata.classes = Some(Classes::Exports(["Hall", "Theirs"].map(live).into()));
+    });
+    world.account.upload_script(WEB, &theirs).await.unwrap();
+    world.want_worker("web", worker("three", &["Hall"]));
+    let error = unseen(&world).await.unwrap_err();
+    assert!(
+        error.to_string().contains("deleting it was not agreed to"),
+        "{error}"
+    );
+    assert!(objects(&world, WEB, "Theirs").await.is_some());
+}
+
+/// Deploys as `--no-refresh` does.
+async fn unseen(world: &World) -> Result<(), EngineError> {
+    let guard = world.store.lock("test").await.unwrap();
+    let mut state = world.state().await;
+    let goal = Goal::Deploy(&world.desired);
+    let actual = refresh(&world.account, goal, &state, Depth::Unsettled).await?;
+    let plan = plan(goal, &state, &actual, &PlanOptions::default())?;
+    let outcome = Apply {
+        cloud: &world.account,
+        goal,
+        actual: &actual,
+        plan: &plan,
+        guard: &guard,
+        progress: &Silent,
+        options: ApplyOptions::default(),
+    }
+    .run(&mut state)
+    .await;
+    guard.release().await.unwrap();
+    outcome
+}
+
+#[tokio::test]
+async fn two_passes_make_one_migration() {
+    // Each binds the other, so that they are uploaded twice.
+    let mut world = World::new().await;
+    let room = BindingSpec::DurableObject {
+        class: "Room".to_owned(),
+        worker: Some("web".to_owned()),
+    };
+    let service = BindingSpec::Service {
+        worker: "back".to_owned(),
+        entrypoint: None,
+        props: None,
+    };
+    let mut web = worker("one", &["Room"]);
+    web.tagged_migrations = true;
+    web.bindings.insert("BACK".to_owned(), service);
+    world.want_worker("web", web);
+    let mut back = worker("back", &[]);
+    back.bindings.insert("ROOM".to_owned(), room);
+    world.want_worker("back", back);
+    world.deploy().await.unwrap();
+    let uploads = world.calls(false);
+    let twice = uploads.iter().filter(|call| *call == UPLOAD).count();
+    assert_eq!(twice, 2, "{uploads:#?}");
+    let scripts = world.account.scripts().await.unwrap();
+    let web = scripts.iter().find(|script| script.id == WEB).unwrap();
+    assert_eq!(web.migration_tag.as_deref(), Some("v1"));
+    assert!(world.is_deployed().await);
 }
 
 #[tokio::test]
@@ -127,7 +249,7 @@ async fn a_renamed_class_keeps_its_objects() {
     world.want_worker("web", spec);
     let told = Told::default();
     world
-        .deploy_with(&told, tiny_engine::ApplyOptions::default())
+        .deploy_with(&told, ApplyOptions::default())
         .await
         .unwrap();
     assert_eq!(objects(&world, WEB, "Room").await, before);
