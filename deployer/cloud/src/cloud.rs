@@ -1,6 +1,7 @@
 //! A running local Cloudflare.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tiny_listen::Listeners;
 use tokio::sync::mpsc;
@@ -29,6 +30,9 @@ const SCHEMAS: &[Schema] = &[
     workers::SCHEMA,
 ];
 
+/// How long the end waits for requests that are under way.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Serves until it is stopped or dropped.
 #[derive(Debug)]
 pub struct Cloud {
@@ -37,6 +41,8 @@ pub struct Cloud {
     events: Option<mpsc::UnboundedReceiver<CloudEvent>>,
     stop: CancellationToken,
     server: JoinHandle<()>,
+    /// Ends when no request is under way any more.
+    last_request: mpsc::Receiver<()>,
     _home: Home,
 }
 
@@ -65,6 +71,7 @@ pub async fn start(options: Options) -> Result<Cloud, CloudError> {
     app.hosting.start(&app).await;
     let faults = FaultControl::new(options.faults);
     let stop = CancellationToken::new();
+    let (under_way, last_request) = mpsc::channel(1);
     let router = server::router(
         &app,
         server::Layers {
@@ -72,6 +79,7 @@ pub async fn start(options: Options) -> Result<Cloud, CloudError> {
             latency: options.latency,
             faults: faults.clone(),
             rate_limit: options.rate_limit,
+            under_way,
         },
     );
     let server = tokio::spawn(server::serve(listeners, app.clone(), router, stop.clone()));
@@ -87,6 +95,7 @@ pub async fn start(options: Options) -> Result<Cloud, CloudError> {
         events: Some(events),
         stop,
         server,
+        last_request,
         _home: home,
     })
 }
@@ -120,11 +129,14 @@ impl Cloud {
         self.events.take()
     }
 
-    /// Ends it: requests under way are broken off, workers end, the folder is free.
+    /// Ends it: connections are broken off, what their requests began is done, workers end, the
+    /// folder is free.
     pub async fn stop(mut self) {
         self.stop.cancel();
         // It ends by itself once it is told to.
         let _ = (&mut self.server).await;
+        // A request that does not end must not keep the whole from ending.
+        let _ = tokio::time::timeout(PATIENCE, self.last_request.recv()).await;
         self.app.hosting.stop().await;
     }
 }

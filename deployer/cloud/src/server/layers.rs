@@ -7,6 +7,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
+use tokio::sync::mpsc;
 
 use super::journal::Journal;
 use super::limit::Limiter;
@@ -25,6 +26,8 @@ pub(crate) struct Layers {
     pub(crate) latency: Duration,
     pub(crate) faults: FaultControl,
     pub(crate) rate_limit: Option<RateLimit>,
+    /// Held by each request, for whoever waits for the last one.
+    pub(crate) under_way: mpsc::Sender<()>,
 }
 
 impl Layers {
@@ -43,7 +46,7 @@ impl Layers {
         if let Some(journal) = self.journal {
             api = api.layer(from_fn_with_state(journal, journal::layer));
         }
-        api.layer(from_fn(to_the_end))
+        api.layer(from_fn_with_state(self.under_way, to_the_end))
     }
 }
 
@@ -53,8 +56,17 @@ async fn wait(State(latency): State<Duration>, request: Request, next: Next) -> 
 }
 
 /// What has begun is done, and recorded, also when the client goes away: as in the cloud.
-async fn to_the_end(request: Request, next: Next) -> Response {
-    match tokio::spawn(next.run(request)).await {
+async fn to_the_end(
+    State(under_way): State<mpsc::Sender<()>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let work = async move {
+        let response = next.run(request).await;
+        drop(under_way);
+        response
+    };
+    match tokio::spawn(work).await {
         Ok(response) => response,
         Err(error) => ApiError::internal(&error).into_response(),
     }

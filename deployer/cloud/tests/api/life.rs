@@ -44,6 +44,19 @@ async fn everything_is_there_after_a_restart() {
 }
 
 #[tokio::test]
+async fn what_is_under_way_at_the_end_is_done() {
+    let rig = Rig::with(|options| options.latency = Duration::from_millis(80)).await;
+    let request = rig
+        .request(reqwest::Method::POST, "A/queues")
+        .json(&json!({"queue_name": "mails"}));
+    let asking = tokio::spawn(request.send());
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    let rig = rig.restarted().await;
+    assert!(asking.await.unwrap().is_err());
+    assert_eq!(rig.account().await.queues().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn two_folders_are_two_accounts() {
     let (one, other) = (Rig::start().await, Rig::start().await);
     assert_ne!(one.cloud.account_id(), other.cloud.account_id());
