@@ -14,7 +14,7 @@ pub(crate) const WAYS: [&str; 2] = ["hang-before", "hang-after"];
 
 /// Before one request is much as after the one before it, so taking turns covers all of it.
 pub(crate) fn way(number: u64) -> &'static str {
-    WAYS[usize::from(number % 2 == 0)]
+    WAYS[usize::from(number.is_multiple_of(2))]
 }
 
 const MIGRATIONS: [(&str, &str); 2] = [
