@@ -152,8 +152,7 @@ pub(super) async fn create(
     let consumer = app.store.write(|tx| {
         let queue = Queue::find(tx, &queue)?;
         let checked = body.checked(tx, &queue)?;
-        // A queue has one consumer that is a worker; one that pulls may be beside it no more than
-        // a second one.
+        // A queue has one consumer, of whichever kind.
         if let Some(other) = Consumer::of_queue(tx, &queue.id)?.first() {
             return Err(ApiError::bad(
                 code::CONSUMER_EXISTS,
