@@ -227,3 +227,17 @@ async fn workers_that_end_by_themselves_come_back() {
     // Somebody may still meet the one that is gone.
     rig.until("worker", "/", "here").await;
 }
+
+#[tokio::test]
+async fn nothing_is_left_running_when_a_cloud_is_dropped() {
+    let rig = Rig::start().await;
+    rig.deploy("worker", says("here")).await;
+    assert_eq!(rig.get("worker", "/").await, "here");
+    let pid = rig.workerd().unwrap();
+    drop(rig);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while std::path::Path::new(&format!("/proc/{pid}")).exists() {
+        assert!(Instant::now() < deadline, "workerd lives on");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -218,17 +218,21 @@ impl Rig {
         text(self.to(script, path)).await.1
     }
 
-    /// As the system does when there is no memory left.
-    pub(crate) fn kill_workerd(&self) {
+    /// The process that runs the workers.
+    pub(crate) fn workerd(&self) -> Option<u32> {
         let config = path(&self.folder).join("cloud/hosting/run/workerd.capnp");
-        let pid = std::fs::read_dir("/proc")
+        std::fs::read_dir("/proc")
             .unwrap()
             .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse::<u32>().ok())
             .find(|pid| {
                 std::fs::read(format!("/proc/{pid}/cmdline"))
                     .is_ok_and(|line| String::from_utf8_lossy(&line).contains(config.as_str()))
             })
-            .unwrap();
+    }
+
+    /// As the system does when there is no memory left.
+    pub(crate) fn kill_workerd(&self) {
+        let pid = self.workerd().unwrap();
         let killed = std::process::Command::new("kill")
             .args(["-9", &pid.to_string()])
             .status();
