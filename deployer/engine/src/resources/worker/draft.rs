@@ -118,8 +118,16 @@ fn check_attachments(item: &Item<'_>, spec: &WorkerSpec) -> Result<(), PlanError
         // The record is believed, and so nothing was asked.
         return Ok(());
     };
-    let references = references(world.goal, world.recorded);
-    let scripts = scripts(world.goal, world.recorded);
+    // Names are only needed where something of somebody else's may be in the way.
+    let is_plain = spec.routes.is_empty() && spec.domains.is_empty() && spec.consumers.is_empty();
+    let (references, scripts) = if is_plain {
+        Default::default()
+    } else {
+        (
+            references(world.goal, world.recorded),
+            scripts(world.goal, world.recorded),
+        )
+    };
     let at = Attaching {
         id: &item.address.id,
         script: item.name,
