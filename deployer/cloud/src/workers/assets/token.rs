@@ -91,3 +91,38 @@ fn mac(tx: &Transaction<'_>, signed: &str) -> Result<Hmac<Sha256>, ApiError> {
     mac.update(signed.as_bytes());
     Ok(mac)
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+    use crate::workers::SCHEMA;
+    use crate::workers::records::Manifest;
+
+    #[test]
+    fn a_token_is_good_for_one_purpose_and_one_hour_of_one_account() {
+        let account = || {
+            let connection = Connection::open_in_memory().unwrap();
+            for step in SCHEMA.steps {
+                connection.execute_batch(step).unwrap();
+            }
+            connection
+        };
+        let (mut here, mut elsewhere) = (account(), account());
+        let tx = here.transaction().unwrap();
+        let session = |expires| Session::begin(&tx, "me", Manifest::new(), expires).unwrap();
+        let live = session(super::super::now() + 60);
+        let token = issue(&tx, &live, Purpose::Upload).unwrap();
+        assert_eq!(read(&tx, &token, Purpose::Upload).unwrap().session, live.id);
+        assert_eq!(read(&tx, &token, Purpose::Completion), Err(expired()));
+        let old = issue(&tx, &session(1), Purpose::Upload).unwrap();
+        assert_eq!(read(&tx, &old, Purpose::Upload), Err(expired()));
+        assert_eq!(
+            read(&tx, &format!("{token}x"), Purpose::Upload),
+            Err(expired())
+        );
+        let tx = elsewhere.transaction().unwrap();
+        assert_eq!(read(&tx, &token, Purpose::Upload), Err(expired()));
+    }
+}
