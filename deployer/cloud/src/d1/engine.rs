@@ -135,6 +135,10 @@ impl Databases {
 
     /// Blocks.
     pub(super) fn extent(&self, id: &str) -> rusqlite::Result<Extent> {
+        // Nobody has written in it yet.
+        if !self.file(id).exists() {
+            return Ok(Extent { size: 0, tables: 0 });
+        }
         let connection = self.connect(id)?;
         Ok(Extent {
             size: size(&connection)?,
