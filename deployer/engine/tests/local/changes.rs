@@ -57,7 +57,7 @@ async fn ask(world: &World, path: &str) -> String {
     body.to_owned()
 }
 
-async fn objects(world: &World, script: &str, class: &str) -> Option<String> {
+pub(crate) async fn objects(world: &World, script: &str, class: &str) -> Option<String> {
     let namespaces = world.account.durable_object_namespaces().await.unwrap();
     namespaces
         .into_iter()
@@ -388,7 +388,7 @@ async fn foreign_code_is_drift_and_is_replaced() {
     assert!(world.is_deployed().await);
 }
 
-fn site(pages: &[(&str, &str)]) -> AssetsSpec {
+pub(crate) fn site(pages: &[(&str, &str)]) -> AssetsSpec {
     let files = pages.iter().map(|(path, text)| {
         let file = AssetFile {
             // Any 32 hex digits that change with the content.

@@ -6,4 +6,5 @@ mod apply;
 mod changes;
 mod interruptions;
 mod support;
+mod updates;
 mod workers;
