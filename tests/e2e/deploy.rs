@@ -76,9 +76,16 @@ async fn a_stage_is_planned_deployed_changed_and_taken_down() {
         .done();
     assert_eq!(done["urls"]["worker"], url);
 
+    rolled_back(&cloud, &tiny, &url).await;
+    secrets_come_and_go(&tiny);
+    lost_records_are_found(&tiny, &url);
+    taken_down(&cloud, &tiny, &url).await;
+}
+
+async fn rolled_back(cloud: &Cloud, tiny: &Tiny, url: &str) {
     // What the worker says when it is asked is told; what was deployed stays.
     edit(
-        &tiny,
+        tiny,
         "tiny.toml",
         "SHARDING = \"user\"",
         "SHARDING = \"nonsense\"",
@@ -88,7 +95,7 @@ async fn a_stage_is_planned_deployed_changed_and_taken_down() {
         .says("500")
         .says("SHARDING is not one")
         .says("tiny rollback");
-    assert_eq!(cloud.visit(&url).await.status(), 500);
+    assert_eq!(cloud.visit(url).await.status(), 500);
 
     tiny.ran(&prod(&["rollback"]))
         .exits(4)
@@ -97,7 +104,7 @@ async fn a_stage_is_planned_deployed_changed_and_taken_down() {
     back.says("version 2")
         .says("stay as they are")
         .says("restarted at once");
-    assert_eq!(cloud.visit(&url).await.status(), 200);
+    assert_eq!(cloud.visit(url).await.status(), 200);
     let versions = tiny.ran(&prod(&["versions", "--json"])).exits(0).events();
     let live: Vec<_> = versions
         .iter()
@@ -107,7 +114,7 @@ async fn a_stage_is_planned_deployed_changed_and_taken_down() {
 
     // The next plan tells what the rollback did beside the record.
     edit(
-        &tiny,
+        tiny,
         "tiny.toml",
         "SHARDING = \"nonsense\"",
         "SHARDING = \"user\"",
@@ -117,14 +124,16 @@ async fn a_stage_is_planned_deployed_changed_and_taken_down() {
         .says("changed outside of tiny")
         .says("nonsense");
     tiny.ran(&DEPLOY).exits(0).says("nothing to do");
+}
 
+fn secrets_come_and_go(tiny: &Tiny) {
     // Cloudflare changes secrets of the latest version only, and an earlier one runs.
     let put = prod(&["secret", "put", "SESSION_SECRET"]);
     tiny.ran_with(&put, "hunter2\n")
         .exits(1)
         .says("10215")
         .says(".env.prod");
-    edit(&tiny, "tiny.toml", "NEW = \"x\"", "NEW = \"y\"");
+    edit(tiny, "tiny.toml", "NEW = \"x\"", "NEW = \"y\"");
     tiny.ran(&DEPLOY).exits(0);
 
     tiny.ran_with(&put, "hunter2\n").exits(0).says("is set");
@@ -139,7 +148,9 @@ async fn a_stage_is_planned_deployed_changed_and_taken_down() {
     tiny.ran(&prod(&["secret", "put", "SESSION_SECRET=hunter2"]))
         .exits(2);
     tiny.ran(&PLAN).exits(0).says("nothing to do");
+}
 
+fn lost_records_are_found(tiny: &Tiny, url: &str) {
     tiny.ran(&prod(&["stages"]))
         .exits(0)
         .says("prod")
@@ -172,9 +183,11 @@ async fn a_stage_is_planned_deployed_changed_and_taken_down() {
     tiny.ran(&prod(&["state", "unlock"]))
         .exits(0)
         .says("not locked");
+}
 
+async fn taken_down(cloud: &Cloud, tiny: &Tiny, url: &str) {
     edit(
-        &tiny,
+        tiny,
         "tiny.toml",
         "[workers.worker]",
         "[stages.prod]\nprotect = true\n\n[workers.worker]",
@@ -182,11 +195,11 @@ async fn a_stage_is_planned_deployed_changed_and_taken_down() {
     tiny.ran(&prod(&["destroy", "--yes"]))
         .exits(4)
         .says("protect = false");
-    edit(&tiny, "tiny.toml", "protect = true", "protect = false");
+    edit(tiny, "tiny.toml", "protect = true", "protect = false");
     tiny.ran(&prod(&["destroy"]))
         .exits(4)
         .says("all its objects");
-    assert_eq!(cloud.visit(&url).await.status(), 200);
+    assert_eq!(cloud.visit(url).await.status(), 200);
     let destroyed = tiny.ran(&prod(&["destroy", "--yes"])).exits(0);
     assert_eq!(destroyed.last_line(), "✔ nothing of stage prod remains");
     assert_eq!(

@@ -1,5 +1,6 @@
 //! How a plan looks: one line a step, what differs below it, then what needs attention.
 
+use anstream::adapter::strip_str;
 use owo_colors::OwoColorize as _;
 use serde_json::Value;
 use tiny_engine::{Action, Address, Change, Drift, Part, Plan, Step};
@@ -7,7 +8,9 @@ use tiny_engine::{Action, Address, Change, Drift, Part, Plan, Step};
 use crate::figures::counted;
 
 /// Values are cut here; a line should stay a line.
-const LONGEST: usize = 60;
+const LONGEST: usize = 50;
+/// The same where two stand beside each other.
+const LONGEST_OF_TWO: usize = 28;
 
 /// The columns in which steps are told, so that the lines of a plan and of its execution agree.
 #[derive(Debug, Clone, Copy)]
@@ -44,18 +47,26 @@ impl Columns {
     }
 }
 
-/// The whole plan, ready to be printed.
-pub(crate) fn lines(plan: &Plan, verbose: bool) -> Vec<String> {
+/// The whole plan, ready to be printed where a line has room for so many characters.
+pub(crate) fn lines(plan: &Plan, verbose: bool, room: usize) -> Vec<String> {
     let columns = Columns::of(plan.changes());
     let mut lines = Vec::new();
     for step in plan.changes() {
-        lines.push(format!(
-            "  {} {}  {}{}",
+        let line = format!(
+            "  {} {}  {}",
             sign(step.action),
             columns.with_name(step),
-            coloured(step.action, doing(step)),
-            because(step)
-        ));
+            coloured(step.action, doing(step))
+        );
+        let length = strip_str(&line).to_string().chars().count() + 2 + step.reason.len();
+        if step.reason.is_empty() {
+            lines.push(line);
+        } else if length <= room {
+            lines.push(format!("{line}  {}", step.reason.dimmed()));
+        } else {
+            lines.push(line);
+            lines.push(format!("      {}", step.reason.dimmed()));
+        }
         // All of a new resource is new, and all of a deleted one goes.
         if verbose || !(is_new(plan, &step.address) || step.action == Action::Delete) {
             lines.extend(step.changes.iter().map(|change| changed(change, "      ")));
@@ -144,14 +155,6 @@ pub(crate) fn doing(step: &Step) -> &'static str {
     }
 }
 
-fn because(step: &Step) -> String {
-    if step.reason.is_empty() {
-        String::new()
-    } else {
-        format!("  {}", step.reason.dimmed())
-    }
-}
-
 fn sign(action: Action) -> String {
     coloured(
         action,
@@ -182,13 +185,13 @@ pub(crate) fn changed(change: &Change, indent: &str) -> String {
     let path = &change.path;
     match (&change.before, &change.after) {
         (None, None) => format!("{indent}{path}"),
-        (None, Some(after)) => format!("{indent}{} {path}: {}", "+".green(), short(after)),
-        (Some(before), None) => format!("{indent}{} {path}: {}", "-".red(), short(before)),
+        (None, Some(after)) => format!("{indent}{} {path}: {}", "+".green(), short(after, LONGEST)),
+        (Some(before), None) => format!("{indent}{} {path}: {}", "-".red(), short(before, LONGEST)),
         (Some(before), Some(after)) => format!(
             "{indent}{} {path}: {} → {}",
             "~".yellow(),
-            short(before),
-            short(after)
+            short(before, LONGEST_OF_TWO),
+            short(after, LONGEST_OF_TWO)
         ),
     }
 }
@@ -205,17 +208,17 @@ fn drifted(drift: &Drift) -> Vec<String> {
 }
 
 /// A value on one line. Of a hash the beginning tells as much as the whole.
-fn short(value: &Value) -> String {
+fn short(value: &Value, longest: usize) -> String {
     let text = match value {
         Value::String(text) if is_hash(text.trim_start_matches('#')) => {
             return format!("{}…", &text[..8]);
         }
         value => value.to_string(),
     };
-    if text.chars().count() <= LONGEST {
+    if text.chars().count() <= longest {
         return text;
     }
-    let kept: String = text.chars().take(LONGEST).collect();
+    let kept: String = text.chars().take(longest).collect();
     format!("{kept}…")
 }
 
@@ -249,7 +252,7 @@ mod tests {
     }
 
     fn shown(plan: &Plan) -> String {
-        anstream::adapter::strip_str(&lines(plan, false).join("\n")).to_string()
+        strip_str(&lines(plan, false, 80).join("\n")).to_string()
     }
 
     fn plan(steps: Vec<Step>) -> Plan {

@@ -52,7 +52,11 @@ pub(crate) async fn planned(
 impl Context<'_> {
     pub(crate) fn show_plan(&self, plan: &Plan) {
         let verbose = self.globals.verbose;
-        for line in plan_view::lines(plan, verbose) {
+        // A file or a pipe takes lines of any length.
+        let room = dialoguer::console::Term::stdout()
+            .size_checked()
+            .map_or(usize::MAX, |(_, columns)| usize::from(columns));
+        for line in plan_view::lines(plan, verbose, room) {
             self.printer.result(&line);
         }
         self.printer.event(&PlanEvent {

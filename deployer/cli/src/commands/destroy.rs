@@ -64,9 +64,8 @@ impl DestroyArgs {
         let count = planned.plan.changes().count();
         if count > 0 {
             let question = format!(
-                "This destroys {} of stage {}, with all their data. Type the name of the stage to go on",
-                counted(count, "resource"),
-                scope.stage
+                "Destroys {}, for good. Type the name of the stage",
+                counted(count, "resource")
             );
             until_interrupted(context.confirm_by_word(&question, scope.stage.as_str())).await?;
         }

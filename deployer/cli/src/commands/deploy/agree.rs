@@ -17,11 +17,8 @@ impl DeployArgs {
             Ok(()) if asks => context.confirm("Do this?").await,
             Ok(()) => Ok(()),
             Err(_) if asks => {
-                let question = format!(
-                    "This destroys data for good. Type the name of the stage ({}) to go on",
-                    plan.stage
-                );
-                context.confirm_by_word(&question, &plan.stage).await
+                let question = "Destroys data, for good. Type the name of the stage";
+                context.confirm_by_word(question, &plan.stage).await
             }
             Err(loss) => Err(refused(&loss)),
         }
