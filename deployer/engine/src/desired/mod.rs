@@ -2,6 +2,8 @@
 
 mod files;
 mod from_stack;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,7 @@
 //! Stages with workers.
 
+use std::time::{Duration, Instant};
+
 use tiny_cloudflare::ConsumerSettings;
 use tiny_engine::{
     ApplyOptions, BindingSpec, ClassSpec, ConsumerSpec, Goal, Spec, State, plan, recover, verify,
@@ -126,16 +128,21 @@ async fn a_stage_with_everything_comes_and_goes() {
 
 /// The client knows its account here; asking for it is one request and one round trip more.
 #[tokio::test]
-async fn one_worker_takes_few_requests() {
-    let mut world = World::new().await;
+async fn one_worker_takes_few_requests_and_round_trips() {
+    let latency = Duration::from_millis(500);
+    let mut world = World::with_latency(latency).await;
     let mut web = worker("web", &["Room"]);
     web.url = true;
     web.bindings.insert("ROOM".to_owned(), object("Room", None));
     world.want_worker("web", web);
+    let started = Instant::now();
     world.deploy().await.unwrap();
+    assert!(started.elapsed() < latency * 6, "5 round trips at most");
     let first = world.calls(true);
     assert!(first.len() <= 7, "{first:#?}");
+    let started = Instant::now();
     world.deploy().await.unwrap();
+    assert!(started.elapsed() < latency * 2, "1 round trip");
     let second = world.calls(true);
     assert!(second.len() <= 3, "{second:#?}");
     assert!(
