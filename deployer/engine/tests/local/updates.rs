@@ -123,3 +123,43 @@ async fn an_update_with_declared_classes_may_end_anywhere() {
 async fn an_update_with_tagged_migrations_may_end_anywhere() {
     an_update_may_end_anywhere(true).await;
 }
+
+/// The client repeats what may be repeated; of the rest the engine looks what came of it.
+async fn a_lost_answer_is_made_good(is_update: bool) {
+    let mut world = World::new().await;
+    world
+        .want("queue.jobs", Spec::Queue)
+        .want("queue.dropped", Spec::Queue);
+    let mut points = 0;
+    for number in 1.. {
+        let is_tagged = number % 2 == 0;
+        if is_update {
+            world.want_worker("web", before(is_tagged));
+            world.deploy().await.unwrap();
+        }
+        world.want_worker("web", after(is_tagged));
+        world.breaks(&[&format!("**#{number}=drop-after")]);
+        let outcome = world.deploy().await;
+        let struck = world.cloud.faults().report().struck > 0;
+        world.breaks(&[]);
+        if !struck {
+            break;
+        }
+        points += 1;
+        outcome.unwrap_or_else(|error| panic!("at request {number}: {error}"));
+        assert!(world.plan().await.is_empty(), "at request {number}");
+        attached(&world, &format!("at request {number}")).await;
+        world.destroy().await.unwrap();
+    }
+    assert!(points >= 10, "{points}");
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_made_good_in_the_same_first_run() {
+    a_lost_answer_is_made_good(false).await;
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_made_good_in_the_same_update() {
+    a_lost_answer_is_made_good(true).await;
+}
