@@ -58,6 +58,7 @@ async fn everything() -> World {
         ),
         ("ROOM".to_owned(), object("Room", None)),
         ("BACK".to_owned(), service("back")),
+        ("MYSELF".to_owned(), service("web")),
     ]);
     world.want_worker("web", web);
     let mut back = worker("back", &[]);
