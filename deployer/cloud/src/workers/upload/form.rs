@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::bindings::BindingKind;
+use super::kinds::BindingKind;
 use super::metadata::{Entry, Metadata};
 use crate::envelope::ApiError;
 use crate::store::Files;

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::bindings::{Binding, TYPE_NAMES};
+use super::bindings::Binding;
 use super::compatibility::Compatibility;
+use super::kinds::TYPE_NAMES;
 use super::settings::{
     AssetsConfig, CacheOptions, Limits, Observability, Placement, TailConsumer, UsageModel,
     check_tags,

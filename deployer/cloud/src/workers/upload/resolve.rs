@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Transaction;
 
-use super::bindings::{Binding, BindingKind, Jurisdiction};
+use super::bindings::Binding;
+use super::kinds::{BindingKind, Jurisdiction};
 use crate::envelope::ApiError;
 use crate::workers::classes::{Namespaces, RawExport};
 use crate::workers::code::Probed;
