@@ -1,6 +1,10 @@
 //! From the first plan of a stage to the proof that nothing of it is left, on a local Cloudflare.
 
-use crate::support::{Cloud, Tiny};
+use std::process::Stdio;
+
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+
+use crate::support::{Cloud, Tiny, signal};
 
 const DEPLOY: [&str; 5] = ["deploy", "--stage", "prod", "--profile", "dev"];
 const PLAN: [&str; 5] = ["plan", "--stage", "prod", "--profile", "dev"];
@@ -338,4 +342,57 @@ async fn at_a_terminal_a_deploy_asks_and_brings_its_own_cloudflare() {
     assert_eq!(answer.status(), 200);
     terminal.press("\x03").await;
     assert_eq!(terminal.ends().await, Some(0));
+}
+
+#[tokio::test]
+async fn ctrl_c_lets_running_steps_finish_and_until_then_nobody_else_may_change_the_stage() {
+    let cloud = Cloud::start_with("interrupted", &["--latency-ms", "700"]).await;
+    let tiny = Tiny::todo_app("interrupted")
+        .on(&cloud)
+        .with("tiny.toml", |manifest| {
+            let bound = "[workers.worker.bindings]\nCACHE = { kv = \"cache\" }";
+            let manifest = manifest.replace("[workers.worker.bindings]", bound);
+            format!("{manifest}\n[kv.cache]\n")
+        });
+    let mut child =
+        tokio::process::Command::from(tiny.command(&[&DEPLOY[..], &["--json"]].concat()))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    while !lines
+        .next_line()
+        .await
+        .unwrap()
+        .expect("it ended")
+        .contains("\"started\"")
+    {}
+    // The namespace is being made; the worker waits for it.
+    tiny.ran(&prod(&["state", "mv", "kv.cache", "kv.other"]))
+        .exits(5)
+        .says("`tiny deploy` of");
+    signal(child.id().unwrap(), "INT");
+    let output = child.wait_with_output().await.unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("Ctrl-C again ends at once"), "{said}");
+    assert!(
+        said.contains("interrupted, with 1 of 2 steps left"),
+        "{said}"
+    );
+    tiny.ran(&prod(&["state", "list"]))
+        .exits(0)
+        .says("kv.cache");
+    assert_eq!(
+        cloud.result("/workers/scripts").await,
+        serde_json::json!([])
+    );
+
+    let rest = tiny.ran(&PLAN).exits(0);
+    rest.says("1 to create");
+    tiny.ran(&DEPLOY).exits(0);
+    tiny.ran(&prod(&["destroy", "--yes"])).exits(0);
 }

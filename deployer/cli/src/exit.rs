@@ -122,7 +122,7 @@ impl Failure {
                 let message = each.fold(format!("{error}:"), |text, line| text + &line);
                 let helps = failures
                     .iter()
-                    .filter_map(|failure| miette::Diagnostic::help(failure))
+                    .filter_map(miette::Diagnostic::help)
                     .map(|help| help.to_string());
                 let helps: BTreeSet<_> = helps.collect();
                 let own = miette::Diagnostic::help(error).map(|help| help.to_string());

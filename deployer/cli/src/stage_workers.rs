@@ -2,7 +2,6 @@
 
 use tiny_manifest::{Stack, physical_name};
 
-use crate::commands::Context;
 use crate::exit::Failure;
 
 /// A worker of the manifest, as it is called on Cloudflare.
@@ -32,27 +31,21 @@ pub(crate) fn stage_workers(
     Ok(found)
 }
 
-impl Context<'_> {
-    /// The one worker that a command is about: the one asked for, or the only one.
-    pub(crate) fn one_worker(
-        &self,
-        stack: &Stack,
-        only: Option<&str>,
-    ) -> Result<StageWorker, Failure> {
-        let mut workers = stage_workers(stack, only)?;
-        if workers.len() > 1 {
-            return Err(
-                Failure::usage("the stack has several workers").with_help(format!(
-                    "say which one: `--worker ID`, one of {}",
-                    ids(stack)
-                )),
-            );
-        }
-        // A stack has at least one.
-        workers
-            .pop()
-            .ok_or_else(|| Failure::usage("the stack has no worker"))
+/// The one worker that a command is about: the one asked for, or the only one.
+pub(crate) fn one_worker(stack: &Stack, only: Option<&str>) -> Result<StageWorker, Failure> {
+    let mut workers = stage_workers(stack, only)?;
+    if workers.len() > 1 {
+        return Err(
+            Failure::usage("the stack has several workers").with_help(format!(
+                "say which one: `--worker ID`, one of {}",
+                ids(stack)
+            )),
+        );
     }
+    // A stack has at least one.
+    workers
+        .pop()
+        .ok_or_else(|| Failure::usage("the stack has no worker"))
 }
 
 fn ids(stack: &Stack) -> String {

@@ -23,7 +23,6 @@ use crate::recorded::state_failure;
 pub(crate) struct RefreshArgs {}
 
 impl RefreshArgs {
-    #[expect(clippy::unused_self, reason = "like every other command")]
     pub(crate) async fn run(self, context: &Context<'_>) -> Result<(), Failure> {
         let stack = context.stack()?;
         let account = context.account().await?;
@@ -135,7 +134,7 @@ fn differences(before: &State, after: &State) -> Vec<String> {
                 old.name
             )),
             (None, Some(new)) => {
-                lines.push(format!("  {} {address}  {}  found", "+".green(), new.name))
+                lines.push(format!("  {} {address}  {}  found", "+".green(), new.name));
             }
             (Some(old), Some(new)) if old != new => {
                 lines.push(format!("  {} {address}  {}", "~".yellow(), new.name));

@@ -7,7 +7,7 @@ use super::Context;
 use super::versions::History;
 use crate::exit::Failure;
 use crate::figures::moment;
-use crate::stage_workers::StageWorker;
+use crate::stage_workers::{StageWorker, one_worker};
 
 /// What a version does not hold, and so no rollback brings back.
 const STAYS: &str = "code, vars, secrets and bindings go back; data (Durable Objects, KV, D1, R2, queues),\n  SQL and class migrations, crons, routes and domains stay as they are";
@@ -32,7 +32,7 @@ pub(crate) struct RollbackArgs {
 impl RollbackArgs {
     pub(crate) async fn run(self, context: &Context<'_>) -> Result<(), Failure> {
         let stack = context.stack()?;
-        let worker = context.one_worker(&stack, self.worker.as_deref())?;
+        let worker = one_worker(&stack, self.worker.as_deref())?;
         let code_update = stack
             .workers
             .iter()
@@ -60,7 +60,7 @@ impl RollbackArgs {
             told(history.version(&id), &id).bold()
         ));
         printer.say(&format!("  {}", STAYS.dimmed()));
-        let (mode, running) = match code_update {
+        let (mode, consequence) = match code_update {
             tiny_manifest::CodeUpdate::Immediate => (
                 CodeUpdate::Immediate,
                 "running Durable Objects are restarted at once".to_owned(),
@@ -72,7 +72,7 @@ impl RollbackArgs {
                 ),
             ),
         };
-        printer.say(&format!("  {}", running.dimmed()));
+        printer.say(&format!("  {}", consequence.dimmed()));
         context
             .confirm(&format!("Roll `{}` back?", worker.name))
             .await?;
@@ -84,7 +84,7 @@ impl RollbackArgs {
             message: self.message.or_else(|| Some(format!("rollback to {id}"))),
             code_update: Some(mode),
         };
-        let made = account
+        let deployed = account
             .create_deployment(&worker.name, &deployment)
             .await
             .map_err(|error| Failure::from_diagnostic(&error))?;
@@ -99,7 +99,7 @@ impl RollbackArgs {
             "ok": true,
             "worker": worker.id,
             "version": id,
-            "deployment": made.id,
+            "deployment": deployed.id,
         }));
         Ok(())
     }

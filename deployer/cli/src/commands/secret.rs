@@ -10,7 +10,7 @@ use tiny_manifest::Stack;
 use super::Context;
 use crate::exit::Failure;
 use crate::recorded::state_failure;
-use crate::stage_workers::{StageWorker, not_deployed, stage_workers};
+use crate::stage_workers::{StageWorker, not_deployed, one_worker, stage_workers};
 use crate::symbol_store::SymbolStore;
 
 /// Set, list and delete secrets of the deployed workers
@@ -50,7 +50,7 @@ impl SecretArgs {
         match self.command {
             SecretCommand::Put { name, worker } => {
                 check_name(&name)?;
-                let worker = owner(context, &stack, &name, worker.as_deref())?;
+                let worker = owner(&stack, &name, worker.as_deref())?;
                 put(context, &stack, &worker, &name).await
             }
             SecretCommand::List { worker } => {
@@ -59,7 +59,7 @@ impl SecretArgs {
             }
             SecretCommand::Delete { name, worker } => {
                 check_name(&name)?;
-                let worker = owner(context, &stack, &name, worker.as_deref())?;
+                let worker = owner(&stack, &name, worker.as_deref())?;
                 delete(context, &stack, &worker, &name).await
             }
         }
@@ -82,12 +82,7 @@ fn check_name(name: &str) -> Result<(), Failure> {
 
 /// The worker that a secret belongs to: the one asked for, the only one, or the only one whose
 /// manifest names the secret.
-fn owner(
-    context: &Context<'_>,
-    stack: &Stack,
-    name: &str,
-    asked: Option<&str>,
-) -> Result<StageWorker, Failure> {
+fn owner(stack: &Stack, name: &str, asked: Option<&str>) -> Result<StageWorker, Failure> {
     let mut naming = stack
         .workers
         .iter()
@@ -96,7 +91,7 @@ fn owner(
         (None, Some(one), None) => Some(one.id.as_str()),
         (asked, ..) => asked,
     };
-    context.one_worker(stack, named)
+    one_worker(stack, named)
 }
 
 async fn put(

@@ -29,7 +29,6 @@ struct Seen {
 }
 
 impl StagesArgs {
-    #[expect(clippy::unused_self, reason = "like every other command")]
     pub(crate) async fn run(self, context: &Context<'_>) -> Result<(), Failure> {
         let stack = context.stack()?;
         // The record on this machine can be looked at without an account.

@@ -54,7 +54,6 @@ impl Standing {
 }
 
 impl StatusArgs {
-    #[expect(clippy::unused_self, reason = "like every other command")]
     pub(crate) async fn run(self, context: &Context<'_>) -> Result<(), Failure> {
         let stack = context.stack()?;
         let account = context.account().await?;

@@ -29,6 +29,10 @@ use smoke::smoke;
 #[command(
     after_help = "Asks before it changes anything, on a terminal. Without one it goes ahead, and stops (exit code 4) before data would be destroyed."
 )]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(crate) struct DeployArgs {
     /// Go on even where data is destroyed
     #[arg(long)]

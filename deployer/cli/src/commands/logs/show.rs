@@ -91,16 +91,16 @@ fn headline(event: &TailEvent) -> String {
         Trigger::Other => "event".to_owned(),
     };
     if let Some(entrypoint) = &event.entrypoint {
-        line.push_str(&format!(" in {entrypoint}"));
+        line = format!("{line} in {entrypoint}");
     }
     match event.outcome.as_str() {
         // That nothing went wrong needs no words.
         "" | "ok" => {}
-        "canceled" => line.push_str(&format!("  {}", "canceled".yellow())),
-        outcome => line.push_str(&format!("  {}", outcome.red())),
+        "canceled" => line = format!("{line}  {}", "canceled".yellow()),
+        outcome => line = format!("{line}  {}", outcome.red()),
     }
     if let Some(wall) = event.wall_time {
-        line.push_str(&format!("  {}", format!("{wall:.0} ms").dimmed()));
+        line = format!("{line}  {}", format!("{wall:.0} ms").dimmed());
     }
     line
 }
