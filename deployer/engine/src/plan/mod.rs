@@ -56,11 +56,7 @@ pub fn plan(
             stage: scope.stage.to_string(),
         });
     }
-    let world = World {
-        goal,
-        recorded,
-        actual,
-    };
+    let world = World::new(goal, recorded, actual);
     let classified = classify::all(&world)?;
     let steps = order::steps(&world, &classified.items)?;
     Ok(Plan {

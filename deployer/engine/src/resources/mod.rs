@@ -11,6 +11,7 @@ mod r2;
 mod work;
 mod worker;
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use tiny_manifest::StageName;
@@ -21,6 +22,7 @@ use crate::{Actual, Address, Goal, Kind, Live, Properties, Record, State, Want};
 
 pub(crate) use lists::Lists;
 pub(crate) use work::Work;
+use worker::References;
 pub use worker::{ClassError, Reading as WorkerReading, WorkerError, upload_metadata};
 
 /// A kind of resource.
@@ -114,9 +116,26 @@ pub(crate) struct World<'a> {
     pub(crate) goal: Goal<'a>,
     pub(crate) recorded: &'a State,
     pub(crate) actual: &'a Actual,
+    /// Worked out when the first worker needs it, and then for all.
+    references: OnceCell<References>,
 }
 
 impl<'a> World<'a> {
+    pub(crate) fn new(goal: Goal<'a>, recorded: &'a State, actual: &'a Actual) -> Self {
+        Self {
+            goal,
+            recorded,
+            actual,
+            references: OnceCell::new(),
+        }
+    }
+
+    /// What the resources of the stage are called on Cloudflare, as far as that is known.
+    pub(crate) fn references(&self) -> &References {
+        let work_out = || worker::references(self.goal, self.recorded);
+        self.references.get_or_init(work_out)
+    }
+
     pub(crate) fn want(&self, address: &Address) -> Option<&'a Want> {
         self.goal.want(address)
     }

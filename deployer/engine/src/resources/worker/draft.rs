@@ -118,22 +118,13 @@ fn check_attachments(item: &Item<'_>, spec: &WorkerSpec) -> Result<(), PlanError
         // The record is believed, and so nothing was asked.
         return Ok(());
     };
-    // Names are only needed where something of somebody else's may be in the way.
-    let is_plain = spec.routes.is_empty() && spec.domains.is_empty() && spec.consumers.is_empty();
-    let (references, scripts) = if is_plain {
-        Default::default()
-    } else {
-        (
-            references(world.goal, world.recorded),
-            scripts(world.goal, world.recorded),
-        )
-    };
+    let scripts = scripts(world.goal, world.recorded);
     let at = Attaching {
         id: &item.address.id,
         script: item.name,
         spec: Some(spec),
         reading,
-        references: &references,
+        references: world.references(),
         goal: world.goal,
         scripts: &scripts,
     };
@@ -153,7 +144,7 @@ fn refused(address: &Address, error: &WorkerError) -> PlanError {
 }
 
 /// What the resources of the stage are called, as far as that is known.
-pub(super) fn references(goal: Goal<'_>, recorded: &State) -> References {
+pub(crate) fn references(goal: Goal<'_>, recorded: &State) -> References {
     let mut references = References::default();
     for (address, name) in goal.names() {
         references.insert(address.clone(), name, None);

@@ -35,9 +35,11 @@ use crate::plan::Loss;
 use crate::{Address, Kind, Owner, Spec, Want, WorkerSpec};
 
 pub use classes::ClassError;
+pub(crate) use draft::references;
 pub use error::WorkerError;
 pub use facts::Reading;
 pub use metadata::upload_metadata;
+pub(crate) use references::References;
 
 pub(crate) struct Worker;
 
