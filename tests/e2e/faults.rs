@@ -390,3 +390,78 @@ async fn killed_at_any_request_the_next_run_ends_where_a_clean_one_does() {
 async fn whatever_any_request_is_answered_the_account_ends_as_it_should() {
     survive(&["429", "500", "drop-before", "drop-after"]).await;
 }
+
+/// Whether everything that was asked for only reads.
+fn only_reads(cloud: &Cloud) -> bool {
+    cloud
+        .journal()
+        .iter()
+        .all(|request| request.method == "GET")
+}
+
+#[tokio::test]
+async fn of_two_deploys_at_once_one_wins_and_the_other_names_it() {
+    let lane = Lane::new("at-once");
+    let nothing = Snapshot {
+        cloud: Utf8PathBuf::new(),
+        record: None,
+    };
+    lane.prepare(Phase::First, &nothing);
+    let cloud = Cloud::start_with("at-once", &["--latency-ms", "1000"]).await;
+    let mut first = lane.command(Phase::First, &cloud).spawn().unwrap();
+    let pid = first.id().unwrap();
+    while only_reads(&cloud) {
+        assert!(first.try_wait().unwrap().is_none(), "it ended by itself");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let (code, said) = lane.run(Phase::First, &cloud).await;
+    assert_eq!(code, Some(5), "{said}");
+    assert!(said.contains(&format!("pid {pid}")), "{said}");
+    let (code, said) = lane.run(Phase::Destroy, &cloud).await;
+    assert_eq!(code, Some(5), "{said}");
+    assert!(first.wait().await.unwrap().success());
+    assert!(
+        !cloud
+            .lacks("/workers/scripts/whole-test-front/settings")
+            .await
+    );
+}
+
+#[tokio::test]
+async fn where_the_record_cannot_be_written_nothing_is_changed() {
+    let lane = Lane::new("no-disk");
+    let nothing = Snapshot {
+        cloud: Utf8PathBuf::new(),
+        record: None,
+    };
+    lane.prepare(Phase::First, &nothing);
+    let cloud = Cloud::start("no-disk").await;
+
+    // Nobody may write here, root neither.
+    let folder = lane.root().join(".tiny");
+    fs_err::create_dir_all(&folder).unwrap();
+    fs_err::write(folder.join("state"), "not a folder").unwrap();
+    let (code, said) = lane.run(Phase::First, &cloud).await;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains(".tiny/state"), "{said}");
+    assert!(only_reads(&cloud), "{:?}", cloud.journal());
+
+    // A full disk: what is there stays, and no file gets a byte more.
+    fs_err::remove_file(folder.join("state")).unwrap();
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", r#"trap "" XFSZ; ulimit -f 0; exec "$0" "$@""#])
+        .arg(env!("CARGO_BIN_EXE_tiny"))
+        .args(Phase::First.args())
+        .current_dir(lane.root())
+        .envs(cloud.env())
+        .env("TINY_TARGET_DIR", workspace_of_tests().join("target"));
+    let output = command.output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains(".tiny/state"), "{said}");
+    assert!(only_reads(&cloud), "{:?}", cloud.journal());
+
+    let (code, said) = lane.run(Phase::First, &cloud).await;
+    assert_eq!(code, Some(0), "{said}");
+}
