@@ -1,6 +1,7 @@
 //! Planning: what is wanted, what is recorded and what is there become steps. Nothing here has an
 //! effect, or waits for anything.
 
+mod bonds;
 mod classify;
 mod order;
 mod reason;
