@@ -396,3 +396,24 @@ async fn ctrl_c_lets_running_steps_finish_and_until_then_nobody_else_may_change_
     tiny.ran(&DEPLOY).exits(0);
     tiny.ran(&prod(&["destroy", "--yes"])).exits(0);
 }
+
+#[tokio::test]
+async fn a_worker_that_does_not_start_is_told_by_the_names_of_its_functions() {
+    let cloud = Cloud::start("early-panic").await;
+    let tiny = Tiny::todo_app("early-panic")
+        .on(&cloud)
+        .with("app/src/worker.rs", |source| {
+            let start = "#[worker::event(start)]\nfn begins() {\n    too_soon();\n}";
+            let panics = "#[inline(never)]\nfn too_soon() {\n    panic!(\"too early\");\n}";
+            format!("{source}\n{start}\n\n{panics}\n")
+        });
+    let ran = tiny.ran(&DEPLOY).exits(1);
+    assert!(!ran.stderr.contains("wasm://"), "{}", ran.stderr);
+    ran.says("10021")
+        .says("worker::too_soon")
+        .says("#[event(start)]");
+    assert_eq!(
+        cloud.result("/workers/scripts").await,
+        serde_json::json!([])
+    );
+}

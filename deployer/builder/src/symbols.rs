@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use wasmparser::{Parser, Payload, TypeRef};
 
 use crate::dwarf::Lines;
 use crate::imports;
@@ -15,7 +16,12 @@ use crate::imports;
 pub struct Symbols {
     wasm: Bytes,
     names: Arc<OnceLock<BTreeMap<u32, String>>>,
+    bodies: Arc<OnceLock<Bodies>>,
 }
+
+/// The functions by where their bodies begin, counted from the beginning of the module, with where
+/// they end.
+type Bodies = BTreeMap<u64, (u64, u32)>;
 
 impl fmt::Debug for Symbols {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -29,6 +35,7 @@ impl Symbols {
         Self {
             wasm,
             names: Arc::default(),
+            bodies: Arc::default(),
         }
     }
 
@@ -65,13 +72,48 @@ impl Symbols {
         lines.join("\n")
     }
 
+    fn function(&self, frame: &Frame<'_>) -> Option<u32> {
+        if frame.function.is_some() {
+            return frame.function;
+        }
+        let offset = frame.offset?;
+        let bodies = self.bodies.get_or_init(|| bodies(&self.wasm));
+        let (_, (end, function)) = bodies.range(..=offset).next_back()?;
+        (offset < *end).then_some(*function)
+    }
+
     fn readable(&self, frame: &Frame<'_>) -> String {
         let names = self.names.get_or_init(|| imports::names(&self.wasm));
-        let symbol = names
-            .get(&frame.function)
+        let symbol = self
+            .function(frame)
+            .and_then(|function| names.get(&function))
             .map_or_else(|| frame.name.unwrap_or("wasm function"), String::as_str);
         plain(&format!("{:#}", rustc_demangle::demangle(mangled(symbol))))
     }
+}
+
+/// Where each function of a module lies.
+fn bodies(wasm: &[u8]) -> Bodies {
+    let mut imported = 0;
+    let mut bodies = Bodies::new();
+    for payload in Parser::new(0).parse_all(wasm).flatten() {
+        match payload {
+            Payload::ImportSection(section) => {
+                let imports = section.into_imports().flatten();
+                let functions = imports
+                    .filter(|import| matches!(import.ty, TypeRef::Func(_) | TypeRef::FuncExact(_)));
+                imported = functions.count();
+            }
+            Payload::CodeSectionEntry(body) => {
+                let range = body.range();
+                let place = |place: usize| u64::try_from(place).unwrap_or(u64::MAX);
+                let index = u32::try_from(imported + bodies.len()).unwrap_or(u32::MAX);
+                bodies.insert(place(range.start), (place(range.end), index));
+            }
+            _ => {}
+        }
+    }
+    bodies
 }
 
 /// Without what wasm-bindgen adds to the names of its wrappers: `… externref shim`.
@@ -120,10 +162,12 @@ fn place(lines: Option<&Lines<'_>>, frame: &Frame<'_>) -> String {
     place.map_or_else(String::new, |place| format!(" ({place})"))
 }
 
-/// `    at todo::page (wasm://wasm/todo-0a1b:wasm-function[123]:0x4567)`
+/// `    at todo::page (wasm://wasm/todo-0a1b:wasm-function[123]:0x4567)`, or as the runtime writes it
+/// of code that does not start, `  at wasm://wasm/todo-0a1b:1:17767 in $todo::page`.
 struct Frame<'a> {
     name: Option<&'a str>,
-    function: u32,
+    /// Where it is told.
+    function: Option<u32>,
     /// From the beginning of the module.
     offset: Option<u64>,
 }
@@ -131,6 +175,9 @@ struct Frame<'a> {
 impl<'a> Frame<'a> {
     fn parse(line: &'a str) -> Option<Self> {
         let frame = line.trim_start().strip_prefix("at ")?;
+        if let Some(frame) = Self::of_start(frame) {
+            return Some(frame);
+        }
         let (before, after) = frame.split_once("wasm-function[")?;
         let (function, after) = after.split_once(']')?;
         let offset = after
@@ -138,8 +185,23 @@ impl<'a> Frame<'a> {
             .and_then(|digits| u64::from_str_radix(digits.trim_end_matches(')'), 16).ok());
         Some(Self {
             name: before.rsplit_once(" (").map(|(name, _)| name.trim()),
-            function: function.parse().ok()?,
+            function: Some(function.parse().ok()?),
             offset,
+        })
+    }
+
+    fn of_start(frame: &'a str) -> Option<Self> {
+        let (place, name) = match frame.split_once(" in ") {
+            Some((place, name)) => (place, Some(name.trim_start_matches('$'))),
+            None => (frame, None),
+        };
+        let (_, column) = place.strip_prefix("wasm://")?.rsplit_once(":1:")?;
+        // Columns count from 1.
+        let column: u64 = column.parse().ok()?;
+        Some(Self {
+            name,
+            function: None,
+            offset: Some(column.checked_sub(1)?),
         })
     }
 }
@@ -196,5 +258,40 @@ mod tests {
             symbols.symbolise(text),
             "Error: Rust panic: boom\n    at todo::page::render\n    at todo::Store<[u8]>::open"
         );
+    }
+
+    #[test]
+    fn frames_of_a_failed_start_are_found_by_their_places() {
+        let symbols = symbols(&[
+            (1, "_ZN4todo4page6render17h0123456789abcdefE"),
+            (2, "core[c5930c85a12de822]::panicking::panic_fmt"),
+        ]);
+        let places = [(10, (20, 1)), (20, (40, 2))].into();
+        symbols.bodies.set(places).unwrap();
+        let text = "Uncaught RuntimeError: unreachable\n  at wasm://wasm/todo.wasm-1:1:31 in $core::panicking\n  at wasm://wasm/todo.wasm-1:1:15\n  at wasm://wasm/todo.wasm-1:1:99 in $elsewhere";
+        assert_eq!(
+            symbols.symbolise(text),
+            "Uncaught RuntimeError: unreachable\n    at todo::page::render\n    at elsewhere"
+        );
+    }
+
+    #[test]
+    fn functions_of_a_module_are_where_its_code_is() {
+        // One import, and two functions of two bytes and of three.
+        let wasm = [
+            b"\0asm\x01\0\0\0".as_slice(),
+            b"\x01\x04\x01\x60\0\0",
+            b"\x02\x07\x01\x01a\x01b\0\0",
+            b"\x03\x03\x02\0\0",
+            b"\x0a\x08\x02\x02\0\x0b\x03\0\x01\x0b",
+        ]
+        .concat();
+        let found = bodies(&wasm);
+        assert_eq!(
+            found.values().map(|(_, index)| *index).collect::<Vec<_>>(),
+            [1, 2]
+        );
+        let lengths: Vec<_> = found.iter().map(|(start, (end, _))| end - start).collect();
+        assert_eq!(lengths, [2, 3]);
     }
 }
