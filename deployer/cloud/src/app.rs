@@ -25,6 +25,7 @@ pub(crate) struct Parts {
     pub(crate) store: Store,
     pub(crate) hosting: Hosting,
     pub(crate) d1: Databases,
+    pub(crate) uploads: workers::SentUploads,
     pub(crate) events: mpsc::UnboundedSender<CloudEvent>,
 }
 

@@ -64,6 +64,7 @@ pub async fn start(options: Options) -> Result<Cloud, CloudError> {
         account,
         address,
         hosting: Hosting::new(options.programs, options.dir.join("hosting")),
+        uploads: workers::SentUploads::default(),
         d1: d1::Databases::within(options.dir.join("d1"))?,
         store,
         events: sender,

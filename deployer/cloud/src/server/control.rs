@@ -1,9 +1,10 @@
-//! Faults over HTTP, for tests that run the local Cloudflare as a process: `/__tiny/faults`.
+//! For tests that run the local Cloudflare as a process. `GET /__tiny/uploads/SCRIPT` tells what was
+//! last uploaded for a script, without its code and secrets. Faults are at `/__tiny/faults`:
 //! `PUT {"faults": ["…"]}` sets them, `DELETE` clears them, `GET` tells what they did, and with
 //! `?struck=N` waits until so many requests were struck.
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{Path, Request, State};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
@@ -11,15 +12,30 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::connection::Connection;
+use crate::app::App;
 use crate::envelope::{Answer, ApiError, Reply};
 use crate::faults::{Fault, FaultControl, FaultReport};
 use crate::strict::{Json, NoQuery, Query, UNREADABLE};
+use crate::workers::SentUpload;
 
-pub(super) fn routes(faults: FaultControl) -> Router {
+pub(super) fn routes(app: &App, faults: FaultControl) -> Router {
+    let uploads = Router::new()
+        .route("/__tiny/uploads/{script}", get(last_upload))
+        .with_state(app.clone());
     Router::new()
         .route("/__tiny/faults", get(report).put(set).delete(clear))
         .with_state(faults)
+        .merge(uploads)
         .route_layer(from_fn(only_from_here))
+}
+
+async fn last_upload(
+    State(app): State<App>,
+    Path(script): Path<String>,
+    _: NoQuery,
+) -> Reply<SentUpload> {
+    let none = || ApiError::new(StatusCode::NOT_FOUND, 10007, "nothing was uploaded for it");
+    app.uploads.last(&script).map(Answer::new).ok_or_else(none)
 }
 
 async fn only_from_here(request: Request, next: Next) -> Response {

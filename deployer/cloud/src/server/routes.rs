@@ -15,7 +15,7 @@ use crate::{accounts, d1, hosting, id, kv, queues, r2, workers, zones};
 
 /// Everything at this server's own host.
 pub(crate) fn router(app: &App, layers: Layers) -> Router {
-    let control = control::routes(layers.faults.clone());
+    let control = control::routes(app, layers.faults.clone());
     Router::new()
         .nest("/client/v4", layers.around(api(app)))
         .merge(hosting::routes().with_state(app.clone()))

@@ -30,6 +30,7 @@ mod source;
 mod subdomain;
 mod tails;
 mod upload;
+mod uploads;
 mod versions;
 mod zone_routes;
 
@@ -49,6 +50,7 @@ pub(crate) use tails::{Tail, TailFilter, TailOutcome, tail};
 pub(crate) use upload::{
     Binding, BindingKind, Compatibility, HtmlHandling, NotFoundHandling, RunWorkerFirst,
 };
+pub(crate) use uploads::{SentUpload, SentUploads};
 
 /// Below `/accounts/{account_id}`.
 pub(crate) fn routes() -> Router<App> {

@@ -88,6 +88,7 @@ pub(super) async fn put(
     check_name(&name)?;
     let _ = query.exclude_script;
     let is_strict = query.bindings_inherit.is_some();
+    app.uploads.note(&name, &form);
     let checked = super::probing::check(&app, Upload::read(form, today())?).await?;
     let published = app.store.write(|tx| {
         let worker = Worker::with_name(tx, &name)?.unwrap_or_else(|| Worker::new(&name, &source));

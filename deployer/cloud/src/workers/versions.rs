@@ -62,6 +62,7 @@ pub(super) async fn upload(
 ) -> Reply {
     // Nothing can be a version of a worker that is not there.
     app.store.read(|tx| Worker::find(tx, &name))?;
+    app.uploads.note(&name, &form);
     let upload = Upload::read(form, today())?;
     if upload.metadata.migrations.is_some() {
         return Err(refusal::migration_in_version());
