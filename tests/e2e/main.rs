@@ -10,6 +10,7 @@ mod alchemy;
 mod bindings;
 mod browser;
 mod cli;
+mod compared;
 mod deploy;
 mod dev;
 mod faults;

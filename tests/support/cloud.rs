@@ -193,6 +193,12 @@ impl Cloud {
             .await;
     }
 
+    /// What was last uploaded for a script: `metadata` and `parts`, without code and secrets.
+    pub async fn uploaded(&self, script: &str) -> Value {
+        self.control(Method::GET, &format!("uploads/{script}"), None)
+            .await
+    }
+
     /// Lets every request be, from now on.
     pub async fn mend(&self) {
         self.control(Method::DELETE, "faults", None).await;
