@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, Value, value};
 
-use super::wrangler::{Config, Consumer, Named, Route, Worker};
+use super::bindings;
+use super::wrangler::{Config, Consumer, Route, Worker};
 
 /// What came out, and what has to be known about it.
 pub(super) struct Converted {
@@ -14,7 +15,7 @@ pub(super) struct Converted {
 }
 
 /// Names by which other things are called on Cloudflare, by kind and by the id they get here.
-type Resources = BTreeMap<&'static str, BTreeMap<String, Option<String>>>;
+pub(super) type Resources = BTreeMap<&'static str, BTreeMap<String, Option<String>>>;
 
 /// The worker called `id` in a stack called `stack`, built from the crate in `folder`.
 pub(super) fn convert(config: &Config, stack: &str, id: &str, date: &str) -> Converted {
@@ -136,7 +137,7 @@ fn fill(table: &mut Table, from: &Worker, resources: &mut Resources, notes: &mut
     settings(table, from);
     vars(table, from, notes);
     durable_objects(table, from, notes);
-    let bound = bindings(from, resources, notes);
+    let bound = bindings::bindings(from, resources, notes);
     if !bound.is_empty() {
         table["bindings"] = Item::Table(bound);
     }
@@ -224,133 +225,10 @@ fn durable_objects(table: &mut Table, from: &Worker, notes: &mut Vec<String>) {
     }
 }
 
-fn resource_id(binding: &str, name: Option<&str>) -> String {
+pub(super) fn resource_id(binding: &str, name: Option<&str>) -> String {
     let id = name.and_then(tiny_manifest::as_id);
     id.or_else(|| tiny_manifest::as_id(binding))
         .unwrap_or_else(|| "main".to_owned())
-}
-
-fn bindings(from: &Worker, resources: &mut Resources, notes: &mut Vec<String>) -> Table {
-    let mut bound = Table::new();
-    let mut one = |name: &str, pairs: Vec<(&str, Value)>| {
-        bound[name] = value(InlineTable::from_iter(pairs));
-    };
-    let mut resource = |kind: &'static str, id: String, live: Option<&str>| {
-        let known = resources
-            .entry(kind)
-            .or_default()
-            .entry(id.clone())
-            .or_default();
-        *known = known.take().or_else(|| live.map(str::to_owned));
-        id
-    };
-    for kv in &from.kv_namespaces {
-        let id = resource("kv", resource_id(&kv.binding, None), kv.id.as_deref());
-        one(&kv.binding, vec![("kv", id.into())]);
-    }
-    for bucket in &from.r2_buckets {
-        let live = bucket.bucket_name.as_deref();
-        let id = resource("r2", resource_id(&bucket.binding, live), live);
-        one(&bucket.binding, vec![("r2", id.into())]);
-    }
-    for database in &from.d1_databases {
-        let live = database.database_name.as_deref();
-        let id = resource("d1", resource_id(&database.binding, live), live);
-        one(&database.binding, vec![("d1", id.into())]);
-    }
-    for producer in &from.queues.producers {
-        let live = Some(producer.queue.as_str());
-        let id = resource("queues", resource_id(&producer.binding, live), live);
-        let mut pairs = vec![("queue", id.into())];
-        pairs.extend(
-            producer
-                .delivery_delay
-                .map(|delay| ("delivery_delay", i64::from(delay).into())),
-        );
-        one(&producer.binding, pairs);
-    }
-    for limit in &from.ratelimits {
-        let simple = [
-            ("limit", limit.simple.limit),
-            ("period", limit.simple.period),
-        ];
-        let table = simple.map(|(key, number)| (key, Value::from(i64::from(number))));
-        one(
-            &limit.name,
-            vec![("ratelimit", InlineTable::from_iter(table).into())],
-        );
-    }
-    for mail in &from.send_email {
-        let mut table = InlineTable::new();
-        if let Some(address) = &mail.destination_address {
-            table.insert("destination_address", address.as_str().into());
-        }
-        for (key, list) in [
-            (
-                "allowed_destination_addresses",
-                &mail.allowed_destination_addresses,
-            ),
-            ("allowed_sender_addresses", &mail.allowed_sender_addresses),
-        ] {
-            if !list.is_empty() {
-                table.insert(key, strings(list).into());
-            }
-        }
-        one(&mail.name, vec![("send_email", table.into())]);
-    }
-    for secret in &from.secrets_store_secrets {
-        let pairs = [("store", &secret.store_id), ("secret", &secret.secret_name)];
-        let table = pairs.map(|(key, text)| (key, text.clone().unwrap_or_default()));
-        one(
-            &secret.binding,
-            vec![("secrets_store", InlineTable::from_iter(table).into())],
-        );
-    }
-    for database in &from.hyperdrive {
-        let mut pairs = vec![("hyperdrive", text(&database.id))];
-        pairs.extend(database.local.as_ref().map(|local| ("local", local.into())));
-        one(&database.binding, pairs);
-    }
-    let by_name: [(&str, &[Named], fn(&Named) -> &Option<String>); 4] = [
-        ("analytics_engine", &from.analytics_engine_datasets, |of| {
-            &of.dataset
-        }),
-        ("vectorize", &from.vectorize, |of| &of.index_name),
-        ("mtls_certificate", &from.mtls_certificates, |of| {
-            &of.certificate_id
-        }),
-        ("dispatch_namespace", &from.dispatch_namespaces, |of| {
-            &of.namespace
-        }),
-    ];
-    for (kind, all, what) in by_name {
-        for of in all {
-            one(&of.binding, vec![(kind, text(what(of)))]);
-        }
-    }
-    let flags = [
-        ("ai", &from.ai),
-        ("browser", &from.browser),
-        ("images", &from.images),
-        ("version_metadata", &from.version_metadata),
-    ];
-    for (kind, flag) in flags {
-        if let Some(flag) = flag {
-            one(&flag.binding, vec![(kind, true.into())]);
-        }
-    }
-    for other in from.services.iter().chain(&from.tail_consumers) {
-        let service = other.service.as_deref().unwrap_or_default();
-        let name = if other.binding.is_empty() {
-            "a tail consumer"
-        } else {
-            &other.binding
-        };
-        notes.push(format!(
-            "{name} leads to the worker `{service}`: bring it into this manifest, then bind it as a service"
-        ));
-    }
-    bound
 }
 
 fn consumers(table: &mut Table, from: &[Consumer], resources: &mut Resources) {
@@ -389,11 +267,7 @@ fn consumers(table: &mut Table, from: &[Consumer], resources: &mut Resources) {
     }
 }
 
-fn text(text: &Option<String>) -> Value {
-    text.clone().unwrap_or_default().into()
-}
-
-fn strings(list: &[String]) -> Array {
+pub(super) fn strings(list: &[String]) -> Array {
     list.iter().map(String::as_str).collect()
 }
 

@@ -1,3 +1,4 @@
+mod bindings;
 mod convert;
 mod wrangler;
 

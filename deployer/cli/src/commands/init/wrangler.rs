@@ -184,15 +184,13 @@ impl Config {
     pub(super) fn read(path: &Utf8Path) -> Result<Self, Failure> {
         let text = fs_err::read_to_string(path)
             .map_err(|error| Failure::failed(format!("cannot read the configuration: {error}")))?;
-        match path.extension() {
-            Some("toml") => parsed(path, toml_edit::de::from_str(&text)),
-            _ => {
-                let options = jsonc_parser::ParseOptions::default();
-                match jsonc_parser::parse_to_serde_value::<Value>(&text, &options) {
-                    Ok(value) => parsed(path, serde_json::from_value(value)),
-                    Err(error) => parsed(path, Err(error)),
-                }
-            }
+        if path.extension() == Some("toml") {
+            return parsed(path, toml_edit::de::from_str(&text));
+        }
+        let options = jsonc_parser::ParseOptions::default();
+        match jsonc_parser::parse_to_serde_value::<Value>(&text, &options) {
+            Ok(value) => parsed(path, serde_json::from_value(value)),
+            Err(error) => parsed(path, Err(error)),
         }
     }
 }
