@@ -34,9 +34,9 @@ pub(crate) struct Glue {
     /// The hash of what it was made from.
     pub(crate) source: [u8; 32],
     pub(crate) js: String,
-    /// What runs: without debug sections.
+    /// What runs: without debug sections, and in a release without names.
     pub(crate) wasm: Bytes,
-    /// The same with them, where there are any.
+    /// The same with all that there is of them.
     pub(crate) unstripped: Bytes,
     /// JavaScript that crates bring along, by its path from the glue module.
     pub(crate) snippets: BTreeMap<String, String>,
@@ -51,9 +51,19 @@ pub(crate) struct Keep {
 }
 
 impl Keep {
-    /// Function names, and the names of the tools that made it.
+    /// In what runs: function names, and the names of the tools that made it.
     fn names(self) -> bool {
         self.profile == Profile::Dev
+    }
+
+    /// What runs, of a module with everything.
+    fn of(self, unstripped: &Bytes) -> Bytes {
+        if self.names() && !self.lines {
+            // Every edit comes this way, and there is nothing to take out.
+            unstripped.clone()
+        } else {
+            dwarf::strip(unstripped, self.names())
+        }
     }
 }
 
@@ -179,7 +189,6 @@ fn configured(wasm: Vec<u8>, keep: Keep) -> Result<Bindgen, BuildError> {
         .reset_state_function(true)
         .force_enable_abort_handler(true)
         .keep_debug(keep.lines)
-        .remove_name_section(!keep.names())
         .remove_producers_section(!keep.names());
     bindgen.module(true).map_err(|error| failed(&error))?;
     Ok(bindgen)
@@ -204,11 +213,7 @@ fn in_process(wasm: Vec<u8>, source: [u8; 32], keep: Keep) -> Result<Glue, Build
     Ok(Glue {
         source,
         js: output.js().to_owned(),
-        wasm: if keep.lines {
-            dwarf::strip(&unstripped)
-        } else {
-            unstripped.clone()
-        },
+        wasm: keep.of(&unstripped),
         unstripped,
         snippets,
     })
@@ -227,7 +232,7 @@ fn published(program: &Utf8Path, wasm: &Utf8Path, out: &Utf8Path, keep: Keep) ->
         command.arg("--keep-debug");
     }
     if !keep.names() {
-        command.args(["--remove-name-section", "--remove-producers-section"]);
+        command.arg("--remove-producers-section");
     }
     command
 }
@@ -271,11 +276,7 @@ async fn as_program(
     Ok(Glue {
         source,
         js: fs_err::read_to_string(out.join(format!("{STEM}.js"))).map_err(BuildError::Io)?,
-        wasm: if keep.lines {
-            dwarf::strip(&unstripped)
-        } else {
-            unstripped.clone()
-        },
+        wasm: keep.of(&unstripped),
         unstripped,
         snippets,
     })

@@ -8,20 +8,23 @@ use bytes::Bytes;
 use wasmparser::{Parser, Payload};
 
 const PREFIX: &str = ".debug_";
+const NAMES: &str = "name";
 
 type Reader<'a> = EndianSlice<'a, LittleEndian>;
 
-/// The module without debug sections. They come after the code, so that every place in it stays.
-pub(crate) fn strip(wasm: &Bytes) -> Bytes {
+/// The module without debug sections, and without the names of its functions unless those shall
+/// stay. They come after the code, so that every place in it stays.
+pub(crate) fn strip(wasm: &Bytes, keep_names: bool) -> Bytes {
     let mut kept = Vec::with_capacity(wasm.len());
     let mut end = 0;
     for payload in Parser::new(0).parse_all(wasm).flatten() {
         let Some((_, range)) = payload.as_section() else {
             continue;
         };
-        let is_debug = matches!(&payload, Payload::CustomSection(section) if section.name().starts_with(PREFIX));
+        let goes = matches!(&payload, Payload::CustomSection(section)
+            if section.name().starts_with(PREFIX) || (section.name() == NAMES && !keep_names));
         // From the end of the last section, for the range is without this one's head.
-        if !is_debug {
+        if !goes {
             kept.extend_from_slice(&wasm[end..range.end]);
         }
         end = range.end;
