@@ -57,6 +57,7 @@ enum Goal {
     RatioAtMost(f64),
     RatioAtLeast(f64),
     Below(Figure),
+    NoMoreThan(Figure),
 }
 
 impl fmt::Display for Goal {
@@ -65,6 +66,7 @@ impl fmt::Display for Goal {
             Self::RatioAtMost(most) => format!("≤ {most} ×"),
             Self::RatioAtLeast(least) => format!("≥ {least} ×"),
             Self::Below(figure) => format!("< {figure}"),
+            Self::NoMoreThan(figure) => format!("≤ {figure}"),
         })
     }
 }
@@ -99,6 +101,11 @@ impl Row {
         self
     }
 
+    pub fn no_more_than(&mut self, figure: Figure) -> &mut Self {
+        self.goal = Some(Goal::NoMoreThan(figure));
+        self
+    }
+
     fn ratio(&self) -> Option<f64> {
         let (_, baseline) = self.against.as_ref()?;
         // Next to nothing there is no ratio.
@@ -110,6 +117,7 @@ impl Row {
             Goal::RatioAtMost(most) => self.ratio()? <= most,
             Goal::RatioAtLeast(least) => self.ratio()? >= least,
             Goal::Below(figure) => self.figure.value() < figure.value(),
+            Goal::NoMoreThan(figure) => self.figure.value() <= figure.value(),
         })
     }
 
