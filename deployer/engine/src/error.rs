@@ -150,11 +150,11 @@ pub enum EngineError {
     )]
     Interrupted { left: usize, all: usize },
 
-    #[error("R2 bucket `{bucket}` is not empty, and Cloudflare deletes only empty ones")]
+    #[error("R2 bucket `{bucket}` cannot be emptied, and Cloudflare deletes only empty ones")]
     #[diagnostic(
         code(tiny::bucket_not_empty),
         help(
-            "delete its objects (dashboard: R2, {bucket}, or any S3 client such as `rclone delete`), then run the same command again: it goes on from here"
+            "look for lock rules and unfinished uploads (dashboard: R2, {bucket}), take them away, then run the same command again: it goes on from here"
         )
     )]
     BucketNotEmpty { bucket: String },

@@ -39,7 +39,7 @@ pub use metadata::{
     UploadAssets, UploadMetadata,
 };
 pub use queues::{ConsumerSettings, NewConsumer, Queue, QueueConsumer};
-pub use r2::{NewR2Bucket, R2Bucket};
+pub use r2::{NewR2Bucket, R2Bucket, R2Object};
 pub use routes::ZoneRoute;
 pub use schedules::Schedule;
 pub use scripts::{Module, ModuleKind, ScriptInfo, ServiceScript, Upload, Uploaded};

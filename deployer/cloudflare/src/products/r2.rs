@@ -1,4 +1,4 @@
-//! R2: buckets.
+//! R2: buckets, and emptying them.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,14 @@ pub struct R2Bucket {
     pub location: Option<String>,
     pub jurisdiction: Option<String>,
     pub storage_class: Option<String>,
+}
+
+/// An object of a bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct R2Object {
+    pub key: String,
+    /// Bytes.
+    pub size: Option<u64>,
 }
 
 /// A bucket to be.
@@ -66,6 +74,34 @@ impl Account {
         let call = Call::post(Product::R2, format!("create R2 bucket `{}`", bucket.name));
         self.transport
             .result(self.r2(call, jurisdiction).json(bucket))
+            .await
+    }
+
+    /// The first objects of a bucket, as many as there are in a page: 1000.
+    pub async fn first_r2_objects(
+        &self,
+        bucket: &str,
+        jurisdiction: Option<&str>,
+    ) -> Result<Vec<R2Object>, CloudflareError> {
+        let call = Call::get(Product::R2, format!("list objects of R2 bucket `{bucket}`"));
+        let call = self
+            .r2(call, jurisdiction)
+            .at(&[bucket, "objects"])
+            .query("per_page", "1000");
+        self.transport.list(call, None).await
+    }
+
+    /// Deletes objects by their keys; those that are not there count as deleted.
+    pub async fn delete_r2_objects(
+        &self,
+        bucket: &str,
+        keys: &[String],
+        jurisdiction: Option<&str>,
+    ) -> Result<(), CloudflareError> {
+        let operation = format!("delete {} objects of R2 bucket `{bucket}`", keys.len());
+        let call = self.r2(Call::delete(Product::R2, operation), jurisdiction);
+        self.transport
+            .done(call.at(&[bucket, "objects"]).json(&keys))
             .await
     }
 

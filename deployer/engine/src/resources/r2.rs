@@ -5,7 +5,7 @@ use super::{Draft, Found, Item, Leaving, Lists, Made, Resource, Sought, Work};
 use crate::Want;
 use crate::error::{EngineError, PlanError};
 use crate::plan::Loss;
-use tiny_cloudflare::{NewR2Bucket, R2Bucket};
+use tiny_cloudflare::{CloudflareError, NewR2Bucket, R2Bucket};
 
 /// Cloudflare's number for a bucket that still holds objects; the status says the same.
 const NOT_EMPTY: u32 = 10008;
@@ -54,23 +54,35 @@ impl Resource for R2 {
         named::taken_up(work)
     }
 
-    /// The API has no call that lists or empties a bucket; that is the S3 protocol's, with keys of
-    /// its own.
+    /// With all objects in it: whoever agreed to the plan was told so.
     async fn delete(&self, work: &Work<'_>) -> Result<(), EngineError> {
         let Some(name) = named::id(work) else {
             return Ok(());
         };
-        match work.cloud.delete_r2_bucket(&name, None).await {
-            Ok(_) => Ok(()),
-            Err(error)
-                if error.has_code(NOT_EMPTY)
-                    || error
-                        .refusal()
-                        .is_some_and(|refusal| refusal.status == CONFLICT) =>
-            {
-                Err(EngineError::BucketNotEmpty { bucket: name })
+        let mut deleted = 0;
+        let mut before = Vec::new();
+        loop {
+            match work.cloud.delete_r2_bucket(&name, None).await {
+                Ok(_) => return Ok(()),
+                Err(error) if is_not_empty(&error) => {}
+                Err(error) => return Err(error.into()),
             }
-            Err(error) => Err(error.into()),
+            let objects = work.cloud.first_r2_objects(&name, None).await?;
+            let keys: Vec<String> = objects.into_iter().map(|object| object.key).collect();
+            // What is left is no object, such as parts of an upload that never ended, or locked by
+            // a rule of the bucket.
+            if keys == before {
+                return Err(EngineError::BucketNotEmpty { bucket: name });
+            }
+            work.cloud.delete_r2_objects(&name, &keys, None).await?;
+            deleted += keys.len();
+            work.say(&format!("{deleted} objects deleted"));
+            before = keys;
         }
     }
+}
+
+fn is_not_empty(error: &CloudflareError) -> bool {
+    let refusal = error.refusal();
+    error.has_code(NOT_EMPTY) || refusal.is_some_and(|refusal| refusal.status == CONFLICT)
 }

@@ -426,7 +426,20 @@ async fn nothing_is_called_when_nothing_can_be_written_down() {
 }
 
 #[tokio::test]
-async fn a_bucket_with_objects_is_named_and_the_destruction_goes_on_later() {
+async fn a_bucket_goes_with_its_objects() {
+    let world = data().await;
+    world.deploy().await.unwrap();
+    for number in 0..3 {
+        world
+            .put_object("shop-prod-files", &format!("a/{number} ü.txt"))
+            .await;
+    }
+    world.destroy().await.unwrap();
+    assert!(world.names().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_bucket_that_stays_full_is_named_and_the_destruction_goes_on_later() {
     let world = data().await;
     world.deploy().await.unwrap();
     world.breaks(&["DELETE /accounts/*/r2/buckets/*#1=error:10008:409"]);
@@ -434,14 +447,14 @@ async fn a_bucket_with_objects_is_named_and_the_destruction_goes_on_later() {
     assert!(
         error
             .to_string()
-            .contains("R2 bucket `shop-prod-files` is not empty"),
+            .contains("R2 bucket `shop-prod-files` cannot be emptied"),
         "{error}"
     );
     assert!(
         miette::Diagnostic::help(&error)
             .unwrap()
             .to_string()
-            .contains("rclone")
+            .contains("lock rules")
     );
     assert_eq!(
         world.state().await.resources[&at("r2.files")].status,

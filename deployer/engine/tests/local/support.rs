@@ -234,6 +234,18 @@ impl World {
         names
     }
 
+    /// An object, as anybody may put it.
+    pub(crate) async fn put_object(&self, bucket: &str, key: &str) {
+        // Whoever is first; the client may have chosen one already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let base = self.cloud.base_url();
+        let account = self.cloud.account_id();
+        let url = format!("{base}/accounts/{account}/r2/buckets/{bucket}/objects/{key}");
+        let put = reqwest::Client::new().put(url).bearer_auth("token");
+        let answer = put.body("text").send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.status());
+    }
+
     pub(crate) async fn is_deployed(&self) -> bool {
         let plan = self.plan().await;
         plan.is_empty() && plan.drift.is_empty()
