@@ -340,20 +340,7 @@ async fn versions_are_split_rolled_back_and_tailed_and_secrets_come_and_go() {
         "two of the standard input"
     );
 
-    let mut tail = wrangler.start(&["tail", "versions", "--format", "json"]);
-    eventually_tailed(&cloud, "versions").await;
-    cloud.worker("versions", "/seen-by-tail").await;
-    tail.says("/seen-by-tail").await;
-    tail.interrupt().await;
-    let account = cloud.account().await;
-    let ended = cloud.journal().into_iter().any(|request| {
-        request.method == "DELETE"
-            && request
-                .path
-                .contains(&format!("{account}/workers/scripts/versions/tails/"))
-            && request.status == Some(200)
-    });
-    assert!(ended, "wrangler's tail is still there");
+    a_tail_shows_a_request(&wrangler, &cloud).await;
 
     // The first version knew no secret.
     let said = wrangler
@@ -387,6 +374,24 @@ async fn versions_are_split_rolled_back_and_tailed_and_secrets_come_and_go() {
     );
 }
 
+/// Follows the worker until it was asked for something, and ends.
+async fn a_tail_shows_a_request(wrangler: &Wrangler, cloud: &Cloud) {
+    let mut tail = wrangler.start(&["tail", "versions", "--format", "json"]);
+    eventually_tailed(cloud, "versions").await;
+    cloud.worker("versions", "/seen-by-tail").await;
+    tail.says("/seen-by-tail").await;
+    tail.interrupt().await;
+    let account = cloud.account().await;
+    let ended = cloud.journal().into_iter().any(|request| {
+        request.method == "DELETE"
+            && request
+                .path
+                .contains(&format!("{account}/workers/scripts/versions/tails/"))
+            && request.status == Some(200)
+    });
+    assert!(ended, "wrangler's tail is still there");
+}
+
 /// Waits until somebody looks on.
 async fn eventually_tailed(cloud: &Cloud, script: &str) {
     let started = Instant::now();
@@ -413,7 +418,7 @@ fn version_in(said: &str, words: &str) -> String {
     rest.split_whitespace().next().unwrap().to_owned()
 }
 
-fn with_classes(name: &str, bound: Option<&str>, exports: Value) -> Value {
+fn with_classes(name: &str, bound: Option<&str>, exports: &Value) -> Value {
     let mut config = json!({
         "name": name,
         "main": "worker.js",
@@ -441,7 +446,7 @@ async fn classes_are_made_renamed_and_deleted_by_exports() {
         .configure(&with_classes(
             "exports",
             Some("Counter"),
-            json!({ "Counter": live() }),
+            &json!({ "Counter": live() }),
         ));
     let said = wrangler.succeeds(&["deploy"]).await;
     has(
@@ -456,7 +461,7 @@ async fn classes_are_made_renamed_and_deleted_by_exports() {
         .configure(&with_classes(
             "exports",
             Some("Room"),
-            json!({ "Room": live() }),
+            &json!({ "Room": live() }),
         ));
     let said = wrangler.fails(&["deploy"]).await;
     has(&said, &["[orphaned_provisioned_namespace] class 'Counter'"]);
@@ -467,7 +472,7 @@ async fn classes_are_made_renamed_and_deleted_by_exports() {
         "Room": live(),
         "Counter": { "type": "durable-object", "state": "renamed", "renamed_to": "Room" }
     });
-    wrangler.configure(&with_classes("exports", Some("Room"), renamed));
+    wrangler.configure(&with_classes("exports", Some("Room"), &renamed));
     let said = wrangler.succeeds(&["deploy"]).await;
     has(&said, &["Renamed: Counter → Room"]);
     assert_eq!(classes(&cloud, "exports").await, ["Room"]);
@@ -490,7 +495,7 @@ async fn classes_are_made_renamed_and_deleted_by_exports() {
     let deleted = json!({ "Room": { "type": "durable-object", "state": "deleted" } });
     wrangler
         .write("worker.js", nothing)
-        .configure(&with_classes("exports", None, deleted));
+        .configure(&with_classes("exports", None, &deleted));
     let said = wrangler.succeeds(&["deploy"]).await;
     has(&said, &["Deleted: Room"]);
     assert!(classes(&cloud, "exports").await.is_empty());
@@ -507,7 +512,7 @@ async fn a_class_is_handed_over_to_another_worker_with_its_data() {
         .configure(&with_classes(
             "giver",
             Some("Counter"),
-            json!({ "Counter": live() }),
+            &json!({ "Counter": live() }),
         ));
     giver.succeeds(&["deploy"]).await;
     assert_eq!(json_of(&cloud, "giver", "/").await, 1);
@@ -524,7 +529,7 @@ async fn a_class_is_handed_over_to_another_worker_with_its_data() {
             "worker.js",
             &counting("Counter", "return new Response('not yet');"),
         )
-        .configure(&with_classes("taker", None, expecting));
+        .configure(&with_classes("taker", None, &expecting));
     let said = taker.succeeds(&["deploy"]).await;
     has(&said, &["Transfer pending: Counter ← giver"]);
     assert_eq!(classes(&cloud, "giver").await, ["Counter"]);
@@ -539,7 +544,7 @@ async fn a_class_is_handed_over_to_another_worker_with_its_data() {
             "worker.js",
             "export default { fetch: () => new Response('given') };",
         )
-        .configure(&with_classes("giver", None, transferred));
+        .configure(&with_classes("giver", None, &transferred));
     let said = giver.succeeds(&["deploy"]).await;
     has(&said, &["Transferred (committed): Counter → taker"]);
     assert!(classes(&cloud, "giver").await.is_empty());
@@ -550,7 +555,7 @@ async fn a_class_is_handed_over_to_another_worker_with_its_data() {
         .configure(&with_classes(
             "taker",
             Some("Counter"),
-            json!({ "Counter": live() }),
+            &json!({ "Counter": live() }),
         ));
     taker.succeeds(&["deploy"]).await;
     assert_eq!(

@@ -1,5 +1,8 @@
 //! Figures, and the table that shows them.
 
+// Each bench uses another part of it.
+#![allow(dead_code)]
+
 use std::fmt;
 use std::time::Duration;
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Instant;
 
-use tiny_cloudflare::{Account, Cloudflare, Settings};
+use tiny_cloudflare::{Account, Cloudflare, Module, ModuleKind, Settings};
 use tiny_engine::{
-    Actual, Depth, Desired, Goal, Plan, PlanOptions, State, StateStore, plan, refresh,
+    Actual, Code, Depth, Desired, Goal, Plan, PlanOptions, State, StateStore, plan, refresh,
 };
 use tiny_manifest::{LoadOptions, Stack, StageName};
 
@@ -14,8 +14,14 @@ use super::figures::{Figure, Samples, Section, ms, say};
 use super::trips::{LATENCY_MS, cloud, cost};
 use crate::support::{Cloud, Tiny};
 
-const OF_EACH: usize = 50;
-const KINDS: [&str; 4] = ["kv", "r2", "queues", "d1"];
+/// How many of each kind, beside one worker.
+const KINDS: [(&str, usize); 4] = [("kv", 50), ("r2", 50), ("queues", 50), ("d1", 49)];
+const WORKER: &str = r#"
+name = "many"
+[workers.worker]
+crate = "."
+compatibility_date = "2026-11-01"
+"#;
 const STAGE: &str = "many";
 /// What `tiny deploy` runs at once unless it is told otherwise.
 const PARALLEL: f64 = 10.0;
@@ -23,24 +29,31 @@ const PLANS: usize = 20;
 
 pub async fn measure() -> Section {
     let cloud = cloud("bench-many").await;
-    let mut manifest = "name = \"many\"\n".to_owned();
-    for kind in KINDS {
-        for n in 0..OF_EACH {
+    let mut manifest = WORKER.to_owned();
+    for (kind, count) in KINDS {
+        for n in 0..count {
             writeln!(manifest, "[{kind}.r{n}]").unwrap();
         }
     }
-    let tiny = Tiny::empty("bench-many", &[("tiny.toml", &manifest)]).on(&cloud);
-    let resources = OF_EACH * KINDS.len();
+    let tiny = Tiny::whole("bench-many")
+        .on(&cloud)
+        .with("tiny.toml", |_| manifest);
+    let _ = fs_err::remove_dir_all(tiny.root().join(".tiny"));
+    let resources = KINDS.iter().map(|(_, count)| count).sum::<usize>() + 1;
 
     let stack = stack(&tiny);
-    let desired = Desired::of(&stack, BTreeMap::new(), &|_| None).unwrap();
+    let code = BTreeMap::from([("worker".to_owned(), other_code())]);
+    let desired = Desired::of(&stack, code, &|_| None).unwrap();
     assert_eq!(desired.resources.len(), resources);
     let nothing = State::new(&stack.name, &stack.stage, None);
     let fresh = planning(&desired, &nothing, &Actual::default(), resources);
 
+    say("building the worker");
+    tiny.ran(&["build", "--release"]).exits(0);
     say(&format!("making {resources} resources"));
     let made = cost(&cloud, async {
-        tiny.ran(&["deploy", "--stage", STAGE, "--yes"]).exits(0);
+        tiny.ran(&["deploy", "--stage", STAGE, "--yes", "--no-smoke"])
+            .exits(0);
     })
     .await;
     let account = account(&cloud).await;
@@ -48,7 +61,7 @@ pub async fn measure() -> Section {
     let actual = refresh(&account, Goal::Deploy(&desired), &recorded, Depth::Full)
         .await
         .unwrap();
-    let unchanged = planning(&desired, &recorded, &actual, 0);
+    let edited = planning(&desired, &recorded, &actual, 1);
     say(&format!("taking {resources} resources down"));
     let gone = cost(&cloud, async {
         tiny.ran(&["destroy", "--stage", STAGE, "--yes"]).exits(0);
@@ -60,7 +73,7 @@ pub async fn measure() -> Section {
     ));
     for (what, samples) in [
         ("planning them, nothing there yet", &fresh),
-        ("planning them, all there", &unchanged),
+        ("planning them, the worker edited", &edited),
     ] {
         section
             .row(what, Figure::Us(samples.median()))
@@ -96,6 +109,19 @@ fn planning(desired: &Desired, recorded: &State, actual: &Actual, changes: usize
         assert_eq!(plan.changes().count(), changes);
     }
     samples
+}
+
+/// Not what is deployed, as after an edit.
+fn other_code() -> Code {
+    Code {
+        main: "index.js".to_owned(),
+        modules: vec![Module {
+            name: "index.js".to_owned(),
+            kind: ModuleKind::EsModule,
+            content: "export default { fetch: () => new Response() };".into(),
+        }],
+        hash: "0".repeat(64),
+    }
 }
 
 fn stack(tiny: &Tiny) -> Stack {
