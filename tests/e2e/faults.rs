@@ -202,6 +202,19 @@ async fn clean(name: &str) -> BTreeMap<Phase, Clean> {
         assert_eq!(code, Some(0), "{phase:?}: {said}");
         let (requests, _) = cloud.counts().await;
         let after = account(&cloud).await;
+        // What is compared later must tell one phase from another.
+        let classes: &[&str] = match phase {
+            Phase::First => &["whole-test-front.Counter sqlite=true"],
+            Phase::Update => &["whole-test-back.Counter sqlite=true"],
+            Phase::Destroy => &[],
+        };
+        assert_eq!(after["classes"], serde_json::json!(classes), "{after:#}");
+        let routes: &[&str] = match phase {
+            Phase::First => &["example.com/api/* → whole-test-front"],
+            Phase::Update => &["example.com/other/* → whole-test-front"],
+            Phase::Destroy => &[],
+        };
+        assert_eq!(after["routes"], serde_json::json!(routes), "{after:#}");
         let stopped = cloud.stop().await;
         phases.insert(
             phase,

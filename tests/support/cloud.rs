@@ -5,6 +5,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
+use tokio::sync::OnceCell;
 
 use super::project::workspace_of_tests;
 use super::{Tiny, client, free_port, signal};
@@ -19,6 +20,8 @@ pub struct Cloud {
     folder: Utf8PathBuf,
     child: Child,
     port: u16,
+    /// Asked for once.
+    account: OnceCell<String>,
     pub client: reqwest::Client,
 }
 
@@ -82,6 +85,7 @@ impl Cloud {
             folder,
             child,
             port,
+            account: OnceCell::new(),
             client: client(),
         };
         cloud.listens().await;
@@ -159,11 +163,14 @@ impl Cloud {
 
     /// `/accounts/ID` of the account that is always there.
     pub async fn account(&self) -> String {
-        let accounts = self.call("/accounts").await;
-        format!(
-            "/accounts/{}",
-            accounts["result"][0]["id"].as_str().unwrap()
-        )
+        let ask = || async {
+            let accounts = self.call("/accounts").await;
+            format!(
+                "/accounts/{}",
+                accounts["result"][0]["id"].as_str().unwrap()
+            )
+        };
+        self.account.get_or_init(ask).await.clone()
     }
 
     /// The result of a call below the account.
