@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use petgraph::algo::tarjan_scc;
-use petgraph::graph::DiGraph;
+use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::bonds::{self, Before, Bond, Groundworks};
 use super::classify::Classed;
@@ -260,9 +260,14 @@ fn check(steps: &[Step]) -> Result<(), PlanError> {
             graph.add_edge(nodes[*before], nodes[place], ());
         }
     }
+    let waits_for_itself = |members: &[NodeIndex]| {
+        let [member] = members else { return true };
+        let place = graph[*member];
+        steps[place].after.contains(&place)
+    };
     let circle = tarjan_scc(&graph)
         .into_iter()
-        .find(|members| members.len() > 1);
+        .find(|members| waits_for_itself(members));
     match circle {
         None => Ok(()),
         Some(members) => {

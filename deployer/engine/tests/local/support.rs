@@ -415,6 +415,7 @@ impl World {
             let dead_letters = consumer.dead_letter_queue.iter();
             depends_on.extend(dead_letters.map(|id| Address::new(Kind::Queue, id)));
         }
+        depends_on.remove(&Address::new(Kind::Worker, id));
         let want = Want {
             name: format!("shop-prod-{id}"),
             spec: Spec::Worker(Box::new(spec)),

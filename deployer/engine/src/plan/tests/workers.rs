@@ -68,6 +68,38 @@ fn workers_that_bind_each_other_go_up_in_two_passes() {
 }
 
 #[test]
+fn a_worker_may_bind_itself() {
+    let mut stage = Stage::wanting(&[
+        ("worker.a", worker("v1", &["worker.a", "worker.b"])),
+        ("worker.b", worker("v1", &[])),
+    ]);
+    assert_snapshot!(order(&stage), @r#"
+    0 create worker.a (after 1)
+    1 create worker.b
+    "#);
+    deploy(&mut stage);
+    // Of a ring one is there.
+    stage.want("worker.b", worker("v2", &["worker.a"]));
+    stage.state.resources.remove(&at("worker.a"));
+    stage.actual.resources.remove(&at("worker.a"));
+    assert_snapshot!(order(&stage), @r#"
+    0 create worker.a
+    1 update worker.b (after 0): changes in bindings and code
+    "#);
+    deploy(&mut stage);
+}
+
+#[test]
+fn what_waits_for_itself_is_told_and_not_waited_for() {
+    let mut stage = Stage::wanting(&[("worker.a", worker("v1", &[]))]);
+    let itself = at("worker.a");
+    let want = stage.desired.resources.get_mut(&itself).unwrap();
+    want.depends_on.insert(itself.clone());
+    let told = stage.plan().unwrap_err();
+    assert!(matches!(&told, PlanError::Cycle { steps } if *steps == [itself]));
+}
+
+#[test]
 fn a_ring_that_is_there_is_updated_in_one_pass() {
     let mut stage = Stage::wanting(&[
         ("worker.a", worker("v1", &["worker.b"])),
