@@ -417,3 +417,44 @@ async fn a_worker_that_does_not_start_is_told_by_the_names_of_its_functions() {
         serde_json::json!([])
     );
 }
+
+#[tokio::test]
+async fn a_record_in_the_account_is_everybodys() {
+    let cloud = Cloud::start("shared-record").await;
+    let tiny = Tiny::todo_app("shared-record")
+        .on(&cloud)
+        .with("tiny.toml", |text| {
+            format!("{text}\n[state]\nbackend = \"cloudflare\"\n")
+        });
+    tiny.ran(&DEPLOY).exits(0).says("✔ worker");
+    let private = tiny.root().join(".tiny");
+    assert!(!private.join("state").exists());
+
+    // Another machine, for all that tiny knows.
+    let _ = fs_err::remove_dir_all(&private);
+    tiny.ran(&DEPLOY).exits(0).says("nothing to do");
+    tiny.ran(&prod(&["state", "list"]))
+        .exits(0)
+        .says("worker.worker");
+    let pulled = tiny.ran(&prod(&["state", "pull"])).exits(0);
+    let pushed = tiny.ran_with(&prod(&["state", "push", "-"]), &pulled.stdout);
+    pushed.exits(0).says("recorded 1 resource");
+    tiny.ran(&prod(&["state", "unlock"]))
+        .exits(0)
+        .says("not locked");
+
+    let traced = tiny
+        .ran(&prod(&["status", "--trace-http"]))
+        .exits(0)
+        .says("/workers/scripts")
+        .says("/d1/database");
+    let [_, (_, token)] = cloud.env();
+    assert!(!traced.stderr.contains(&token), "{}", traced.stderr);
+
+    tiny.ran(&prod(&["destroy", "--yes"]))
+        .exits(0)
+        .says("nothing of stage prod remains");
+    tiny.ran(&prod(&["state", "list"]))
+        .exits(1)
+        .says("nothing is recorded");
+}
