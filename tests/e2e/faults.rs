@@ -13,8 +13,13 @@ use tokio::process::Command;
 use crate::support::{Cloud, Tiny, account, workspace_of_tests};
 
 const STAGE: &str = "test";
-/// How many at once: more than cores, since much of the time nothing but a process starts.
+/// How many cases at once: more than cores, since much of the time nothing but a process starts.
 const LANES: usize = 3;
+/// The same where most of the time is spent waiting for an answer that never comes.
+const WAITING_LANES: usize = 6;
+
+/// How long a request that hangs is waited for: longer than others take, even on a busy machine.
+const HUNG_MS: &str = "2000";
 
 /// What the stack becomes with its second deploy: something of each kind is changed, dropped and
 /// added, and a class with its objects goes from one worker to the other.
@@ -137,7 +142,11 @@ impl Lane {
 
     /// Runs to the end; answers the exit code and what was said.
     async fn run(&self, phase: Phase, cloud: &Cloud) -> (Option<i32>, String) {
-        let output = self.command(phase, cloud).output().await.unwrap();
+        Self::ended(self.command(phase, cloud)).await
+    }
+
+    async fn ended(mut command: Command) -> (Option<i32>, String) {
+        let output = command.output().await.unwrap();
         let said = [output.stdout, output.stderr].concat();
         (
             output.status.code(),
@@ -170,6 +179,16 @@ struct Case {
     phase: Phase,
     request: u64,
     action: &'static str,
+    then: Then,
+}
+
+/// What becomes of the run to whose request something happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    /// It is killed at that moment.
+    Killed,
+    /// It is left to make the best of it.
+    GoesOn,
 }
 
 /// How a case went.
@@ -262,7 +281,7 @@ async fn happen(lane: &Lane, case: &Case, clean: &Clean) -> Outcome {
     let cloud = lane.cloud(&clean.before).await;
     let fault = format!("**#{}={}", case.request, case.action);
     cloud.break_requests(&[fault]).await;
-    let outcome = if case.action.starts_with("hang") {
+    let outcome = if case.then == Then::Killed {
         let mut child = lane.command(case.phase, &cloud).spawn().unwrap();
         tokio::select! {
             () = cloud.struck() => {
@@ -275,7 +294,11 @@ async fn happen(lane: &Lane, case: &Case, clean: &Clean) -> Outcome {
             }
         }
     } else {
-        let (code, said) = lane.run(case.phase, &cloud).await;
+        let mut command = lane.command(case.phase, &cloud);
+        if case.action.starts_with("hang") {
+            command.env("TINY_ANSWER_MS", HUNG_MS);
+        }
+        let (code, said) = Lane::ended(command).await;
         let (_, struck) = cloud.counts().await;
         match code {
             Some(0) if struck == 0 => Outcome::Unreached,
@@ -318,8 +341,8 @@ fn differences(at: &str, wanted: &Value, found: &Value) -> Vec<String> {
 }
 
 /// Every case of these actions, on some lanes at once.
-async fn survive(actions: &'static [&'static str]) {
-    let phases = Arc::new(clean(actions[0]).await);
+async fn survive(name: &'static str, actions: &'static [&'static str], then: Then, lanes: usize) {
+    let phases = Arc::new(clean(name).await);
     let mut cases = Vec::new();
     for (phase, clean) in phases.iter() {
         for request in 1..=clean.requests {
@@ -328,17 +351,18 @@ async fn survive(actions: &'static [&'static str]) {
                     phase: *phase,
                     request,
                     action,
+                    then,
                 });
             }
         }
     }
     let total = cases.len();
     let queue = Arc::new(Mutex::new(cases));
-    let lanes: Vec<_> = (0..LANES)
+    let lanes: Vec<_> = (0..lanes)
         .map(|lane| {
             let (queue, phases) = (Arc::clone(&queue), Arc::clone(&phases));
             tokio::spawn(async move {
-                let lane = Lane::new(&format!("{}-{lane}", actions[0]));
+                let lane = Lane::new(&format!("{name}-{lane}"));
                 let mut outcomes = BTreeMap::<_, usize>::new();
                 loop {
                     let Some(case) = queue.lock().unwrap().pop() else {
@@ -396,12 +420,20 @@ fn copy(from: &Utf8Path, to: &Utf8Path) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_any_request_the_next_run_ends_where_a_clean_one_does() {
-    survive(&["hang-before", "hang-after"]).await;
+    let moments = &["hang-before", "hang-after"];
+    survive("killed", moments, Then::Killed, LANES).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_any_request_is_answered_the_account_ends_as_it_should() {
-    survive(&["429", "500", "drop-before", "drop-after"]).await;
+    let answers = &["429", "500", "drop-before", "drop-after"];
+    survive("answered", answers, Then::GoesOn, LANES).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_is_never_answered_holds_nothing_up() {
+    let moments = &["hang-before", "hang-after"];
+    survive("hung", moments, Then::GoesOn, WAITING_LANES).await;
 }
 
 /// Whether everything that was asked for only reads.

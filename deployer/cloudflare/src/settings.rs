@@ -33,8 +33,9 @@ impl Settings {
         Self::from_lookup(|name| std::env::var(name).ok())
     }
 
-    /// The same, from an environment of the caller's making. `TINY_RETRY_PAUSE_MS` shortens the
-    /// pauses between attempts, for tests that break many calls.
+    /// The same, from an environment of the caller's making. For tests that break many calls,
+    /// `TINY_RETRY_PAUSE_MS` shortens the pauses between attempts, and `TINY_ANSWER_MS` the time
+    /// that an answer is waited for.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, CloudflareError> {
         let read = |name| {
             lookup(name)
@@ -42,15 +43,22 @@ impl Settings {
                 .filter(|value| !value.is_empty())
         };
         let token = read("CLOUDFLARE_API_TOKEN").ok_or(CloudflareError::NoToken)?;
+        let time = |name| {
+            let time = read(name)?.parse().ok()?;
+            Some(Duration::from_millis(time))
+        };
+        let mut patience = Patience::default();
+        if let Some(pause) = time("TINY_RETRY_PAUSE_MS") {
+            patience = patience.with_pauses_from(pause);
+        }
+        if let Some(answer) = time("TINY_ANSWER_MS") {
+            patience.answer = answer;
+        }
         Ok(Self {
             base_url: read("CLOUDFLARE_API_BASE_URL").unwrap_or_else(|| CLOUDFLARE.to_owned()),
             token: Secret::new(token),
             account_id: read("CLOUDFLARE_ACCOUNT_ID"),
-            patience: read("TINY_RETRY_PAUSE_MS")
-                .and_then(|pause| pause.parse().ok())
-                .map_or_else(Patience::default, |pause| {
-                    Patience::default().with_pauses_from(Duration::from_millis(pause))
-                }),
+            patience,
             trace: None,
         })
     }
@@ -176,12 +184,14 @@ mod tests {
     }
 
     #[test]
-    fn pauses_are_shorter_where_the_environment_says_so() {
+    fn waiting_is_shorter_where_the_environment_says_so() {
         let read = settings(&[
             ("CLOUDFLARE_API_TOKEN", "t0ken"),
             ("TINY_RETRY_PAUSE_MS", "2"),
+            ("TINY_ANSWER_MS", "1500"),
         ])
         .unwrap();
+        assert_eq!(read.patience.answer, Duration::from_millis(1500));
         assert_eq!(read.patience.first_pause, Duration::from_millis(2));
         assert!(read.patience.longest_pause < Patience::default().longest_pause);
     }
