@@ -65,7 +65,7 @@ impl Desired {
                     help: "run `tiny build` to see why".to_owned(),
                 })?;
             let spec = worker_spec(worker, code, secret, &mut complaints)?;
-            let depends_on = dependencies(&worker.id, &spec);
+            let depends_on = spec.depends_on(&worker.id);
             add(
                 Kind::Worker,
                 &worker.id,
@@ -275,36 +275,4 @@ fn placement(written: &manifest::Placement) -> Placement {
         manifest::Placement::Region(region) => Placement::Region(region.clone()),
         manifest::Placement::Host(host) => Placement::Host(host.clone()),
     }
-}
-
-/// What has to be there before the worker: what it binds, what it consumes, who gets its logs.
-pub(crate) fn dependencies(own: &str, spec: &WorkerSpec) -> BTreeSet<Address> {
-    let mut found = BTreeSet::new();
-    for binding in spec.bindings.values() {
-        let (kind, id) = match binding {
-            BindingSpec::Kv { id } => (Kind::Kv, id),
-            BindingSpec::R2 { id } => (Kind::R2, id),
-            BindingSpec::D1 { id } => (Kind::D1, id),
-            BindingSpec::Queue { id, .. } => (Kind::Queue, id),
-            BindingSpec::DurableObject {
-                worker: Some(worker),
-                ..
-            }
-            | BindingSpec::Service { worker, .. } => (Kind::Worker, worker),
-            BindingSpec::DurableObject { worker: None, .. }
-            | BindingSpec::RateLimit { .. }
-            | BindingSpec::Assets
-            | BindingSpec::Plain(_) => continue,
-        };
-        found.insert(Address::new(kind, id));
-    }
-    for (queue, consumer) in &spec.consumers {
-        let queues = std::iter::once(queue).chain(&consumer.dead_letter_queue);
-        found.extend(queues.map(|id| Address::new(Kind::Queue, id)));
-    }
-    let tails = spec.tail_consumers.iter();
-    found.extend(tails.map(|id| Address::new(Kind::Worker, id)));
-    // A worker may bind itself.
-    found.remove(&Address::new(Kind::Worker, own));
-    found
 }

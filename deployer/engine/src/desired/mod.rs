@@ -13,11 +13,9 @@ use serde_json::Value;
 use tiny_cloudflare::{CodeUpdate, Limits, Module, Observability, Placement, Secret};
 use tiny_manifest::StageName;
 
-use crate::Address;
+use crate::{Address, Kind};
 
 pub use files::asset_hash;
-#[cfg(test)]
-pub(crate) use from_stack::dependencies;
 
 /// Everything that a stage shall have, and nothing else.
 #[derive(Debug, Clone)]
@@ -93,6 +91,41 @@ pub struct WorkerSpec {
     pub logpush: bool,
     /// Ids of workers.
     pub tail_consumers: Vec<String>,
+}
+
+impl WorkerSpec {
+    /// What has to be there before it: what it binds, what it consumes, who gets its logs. `own` is
+    /// its id in the manifest.
+    pub fn depends_on(&self, own: &str) -> BTreeSet<Address> {
+        let mut found = BTreeSet::new();
+        for binding in self.bindings.values() {
+            let (kind, id) = match binding {
+                BindingSpec::Kv { id } => (Kind::Kv, id),
+                BindingSpec::R2 { id } => (Kind::R2, id),
+                BindingSpec::D1 { id } => (Kind::D1, id),
+                BindingSpec::Queue { id, .. } => (Kind::Queue, id),
+                BindingSpec::DurableObject {
+                    worker: Some(worker),
+                    ..
+                }
+                | BindingSpec::Service { worker, .. } => (Kind::Worker, worker),
+                BindingSpec::DurableObject { worker: None, .. }
+                | BindingSpec::RateLimit { .. }
+                | BindingSpec::Assets
+                | BindingSpec::Plain(_) => continue,
+            };
+            found.insert(Address::new(kind, id));
+        }
+        for (queue, consumer) in &self.consumers {
+            let queues = std::iter::once(queue).chain(&consumer.dead_letter_queue);
+            found.extend(queues.map(|id| Address::new(Kind::Queue, id)));
+        }
+        let tails = self.tail_consumers.iter();
+        found.extend(tails.map(|id| Address::new(Kind::Worker, id)));
+        // A worker may bind itself.
+        found.remove(&Address::new(Kind::Worker, own));
+        found
+    }
 }
 
 /// The modules that run.

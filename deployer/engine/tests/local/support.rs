@@ -13,9 +13,9 @@ use tiny_cloudflare::{
     Trace, Waiting,
 };
 use tiny_engine::{
-    Actual, Address, Apply, ApplyOptions, BindingSpec, ClassSpec, Code, D1Spec, Depth, Desired,
-    EngineError, Event, Goal, Kind, Plan, PlanOptions, Progress, Scope, Silent, Spec, SqlMigration,
-    State, StateStore, Want, WorkerSpec, plan, refresh,
+    Actual, Address, Apply, ApplyOptions, ClassSpec, Code, D1Spec, Depth, Desired, EngineError,
+    Event, Goal, Kind, Plan, PlanOptions, Progress, Scope, Silent, Spec, SqlMigration, State,
+    StateStore, Want, WorkerSpec, plan, refresh,
 };
 use tiny_manifest::StageName;
 use tiny_provision::Provisioner;
@@ -394,28 +394,7 @@ pub(crate) fn worker(text: &str, classes: &[&str]) -> WorkerSpec {
 impl World {
     /// What it depends on is what it binds and consumes.
     pub(crate) fn want_worker(&mut self, id: &str, spec: WorkerSpec) {
-        let mut depends_on = BTreeSet::new();
-        for binding in spec.bindings.values() {
-            let (kind, bound) = match binding {
-                BindingSpec::Kv { id } => (Kind::Kv, id),
-                BindingSpec::R2 { id } => (Kind::R2, id),
-                BindingSpec::D1 { id } => (Kind::D1, id),
-                BindingSpec::Queue { id, .. } => (Kind::Queue, id),
-                BindingSpec::Service { worker, .. }
-                | BindingSpec::DurableObject {
-                    worker: Some(worker),
-                    ..
-                } => (Kind::Worker, worker),
-                _ => continue,
-            };
-            depends_on.insert(Address::new(kind, bound));
-        }
-        for (queue, consumer) in &spec.consumers {
-            depends_on.insert(Address::new(Kind::Queue, queue));
-            let dead_letters = consumer.dead_letter_queue.iter();
-            depends_on.extend(dead_letters.map(|id| Address::new(Kind::Queue, id)));
-        }
-        depends_on.remove(&Address::new(Kind::Worker, id));
+        let depends_on = spec.depends_on(id);
         let want = Want {
             name: format!("shop-prod-{id}"),
             spec: Spec::Worker(Box::new(spec)),

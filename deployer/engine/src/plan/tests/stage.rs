@@ -58,7 +58,7 @@ impl Stage {
     pub(super) fn want(&mut self, address: &str, spec: Spec) {
         let address = at(address);
         let depends_on = match &spec {
-            Spec::Worker(worker) => crate::desired::dependencies(&address.id, worker),
+            Spec::Worker(worker) => worker.depends_on(&address.id),
             _ => BTreeSet::new(),
         };
         let want = Want {
