@@ -2,12 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use miette::Diagnostic as _;
 use serde_json::Value;
 
 use super::attachments::{self, Attaching};
 use super::classes::{Management, Phase};
-use super::error::WorkerError;
 use super::facts::Facts;
 use super::properties::{self, Before};
 use super::references::References;
@@ -130,17 +128,7 @@ fn check_attachments(item: &Item<'_>, spec: &WorkerSpec) -> Result<(), PlanError
     };
     attachments::changes(at)
         .map(drop)
-        .map_err(|error| refused(item.address, &error))
-}
-
-fn refused(address: &Address, error: &WorkerError) -> PlanError {
-    PlanError::Impossible {
-        address: address.clone(),
-        why: error.to_string(),
-        help: error
-            .help()
-            .map_or_else(String::new, |help| help.to_string()),
-    }
+        .map_err(|error| impossible(item.address, &error))
 }
 
 /// What the resources of the stage are called, as far as that is known.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use miette::Diagnostic as _;
+use miette::Diagnostic;
 
 use super::classes::{self, ClassError, ClassPlan, LiveClasses, Side, Transfer, WantedClasses};
 use super::facts::Reading;
@@ -137,7 +137,7 @@ impl<'a> Stage<'a> {
 }
 
 /// As planning refuses it.
-pub(super) fn impossible(address: &Address, error: &ClassError) -> PlanError {
+pub(super) fn impossible(address: &Address, error: &impl Diagnostic) -> PlanError {
     PlanError::Impossible {
         address: address.clone(),
         why: error.to_string(),
