@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::code;
+use crate::app::App;
 use crate::envelope::ApiError;
 
 /// Where a bucket's objects may be. Each has names of its own.
@@ -126,6 +127,15 @@ impl Bucket {
 
     pub(super) fn storage(&self) -> String {
         Self::storage_name(&self.name, &self.jurisdiction)
+    }
+
+    /// The bucket that a request is about.
+    pub(super) fn asked_for(
+        app: &App,
+        name: &str,
+        jurisdiction: &Jurisdiction,
+    ) -> Result<Self, ApiError> {
+        app.store.read(|tx| Self::find(tx, name, jurisdiction))
     }
 
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {

@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use http::HeaderMap;
-use rusqlite::Transaction;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -165,9 +164,7 @@ pub(super) async fn read(
     At([name]): At<1>,
     _: NoQuery,
 ) -> Reply {
-    let bucket = app
-        .store
-        .read(|tx| Bucket::find(tx, &name, &jurisdiction))?;
+    let bucket = Bucket::asked_for(&app, &name, &jurisdiction)?;
     Ok(Answer::new(bucket.whole()))
 }
 
@@ -206,9 +203,7 @@ pub(super) async fn delete(
     At([name]): At<1>,
     _: NoQuery,
 ) -> Reply {
-    let bucket = app
-        .store
-        .read(|tx| Bucket::find(tx, &name, &jurisdiction))?;
+    let bucket = Bucket::asked_for(&app, &name, &jurisdiction)?;
     let is_empty = app.hosting.r2_is_empty(&bucket.storage()).await?;
     if !is_empty {
         return Err(ApiError::conflict(
@@ -230,9 +225,7 @@ pub(super) async fn read_managed(
     At([name]): At<1>,
     _: NoQuery,
 ) -> Reply {
-    let bucket = app
-        .store
-        .read(|tx| Bucket::find(tx, &name, &jurisdiction))?;
+    let bucket = Bucket::asked_for(&app, &name, &jurisdiction)?;
     Ok(Answer::new(managed(&bucket)))
 }
 
@@ -275,7 +268,6 @@ pub(super) async fn list_custom(
     At([name]): At<1>,
     _: NoQuery,
 ) -> Reply {
-    app.store
-        .read(|tx: &Transaction<'_>| Bucket::find(tx, &name, &jurisdiction))?;
+    Bucket::asked_for(&app, &name, &jurisdiction)?;
     Ok(Answer::new(json!({ "domains": [] })))
 }

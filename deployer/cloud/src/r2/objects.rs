@@ -158,6 +158,6 @@ pub(super) async fn delete_several(
 }
 
 fn storage(app: &App, name: &str, jurisdiction: &Jurisdiction) -> Result<String, ApiError> {
-    let bucket = app.store.read(|tx| Bucket::find(tx, name, jurisdiction))?;
+    let bucket = Bucket::asked_for(app, name, jurisdiction)?;
     Ok(bucket.storage())
 }

@@ -58,9 +58,7 @@ pub(super) async fn read_cors(
     At([name]): At<1>,
     _: NoQuery,
 ) -> Reply {
-    let bucket = app
-        .store
-        .read(|tx| Bucket::find(tx, &name, &jurisdiction))?;
+    let bucket = Bucket::asked_for(&app, &name, &jurisdiction)?;
     match bucket.cors {
         Some(rules) => Ok(Answer::new(stored(&rules)?)),
         None => Err(ApiError::not_found(
@@ -164,9 +162,7 @@ pub(super) async fn read_lifecycle(
     At([name]): At<1>,
     _: NoQuery,
 ) -> Reply {
-    let bucket = app
-        .store
-        .read(|tx| Bucket::find(tx, &name, &jurisdiction))?;
+    let bucket = Bucket::asked_for(&app, &name, &jurisdiction)?;
     Ok(Answer::new(match bucket.lifecycle {
         Some(rules) => stored(&rules)?,
         None => json!({ "rules": [] }),
