@@ -21,17 +21,22 @@ impl Context<'_> {
             && !set("CI")
     }
 
+    fn someone_has_to_answer(&self, question: &str) -> Result<(), Failure> {
+        if self.can_ask() {
+            return Ok(());
+        }
+        Err(
+            Failure::refused(format!("not done without a yes: {question}"))
+                .with_help("there is no terminal to ask at: give `--yes`".to_owned()),
+        )
+    }
+
     /// Yes, or the failure that ends the command. `--yes` is a yes; without a terminal it is needed.
     pub(crate) async fn confirm(&self, question: &str) -> Result<(), Failure> {
         if self.globals.yes {
             return Ok(());
         }
-        if !self.can_ask() {
-            return Err(
-                Failure::refused(format!("not done without a yes: {question}"))
-                    .with_help("there is no terminal to ask at: give `--yes`".to_owned()),
-            );
-        }
+        self.someone_has_to_answer(question)?;
         let question = question.to_owned();
         let answer = asked(move || {
             Confirm::new()
@@ -48,12 +53,7 @@ impl Context<'_> {
         if self.globals.yes {
             return Ok(());
         }
-        if !self.can_ask() {
-            return Err(
-                Failure::refused(format!("not done without a yes: {question}"))
-                    .with_help("there is no terminal to ask at: give `--yes`".to_owned()),
-            );
-        }
+        self.someone_has_to_answer(question)?;
         let question = question.to_owned();
         let answer: String = asked(move || {
             Input::new()

@@ -40,10 +40,8 @@ pub(crate) fn options(context: &Context<'_>) -> Result<Options, Failure> {
 fn programs(context: &Context<'_>) -> Result<ProgramsProvider, Failure> {
     let provisioner = context.provisioner()?;
     let near = current_dir()?;
-    let launcher = std::env::current_exe()
-        .ok()
-        .and_then(|path| Utf8PathBuf::from_path_buf(path).ok())
-        .ok_or_else(|| Failure::failed("cannot tell the path of tiny itself".to_owned()))?;
+    let launcher = tiny_dev::own_program()
+        .map_err(|_| Failure::failed("cannot tell the path of tiny itself".to_owned()))?;
     Ok(Arc::new(move || {
         let (provisioner, near, launcher) = (provisioner.clone(), near.clone(), launcher.clone());
         Box::pin(async move {

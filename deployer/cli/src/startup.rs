@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use tiny_builder::Bundle;
 use tiny_manifest::Worker;
 use tiny_provision::Provisioner;
@@ -30,12 +30,10 @@ pub(crate) async fn measure(
         body: Bytes::from_static(b"export default { fetch() { return new Response() } }"),
     }];
     let (sender, _events) = tokio::sync::mpsc::unbounded_channel();
-    let launcher = std::env::current_exe().map_err(|error| boxed(Io(error)))?;
     let programs = Programs {
         workerd: workerd.path,
         workerd_date: workerd.version,
-        launcher: Utf8PathBuf::from_path_buf(launcher)
-            .map_err(|_| boxed(Io(std::io::Error::other("the path of tiny is not UTF-8"))))?,
+        launcher: tiny_dev::own_program().map_err(|error| boxed(Io(error)))?,
         simulators: None,
     };
     let mut runtime = Runtime::new(programs, sender, Arc::new(NoAssets))

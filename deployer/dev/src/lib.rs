@@ -16,4 +16,4 @@ pub use error::DevError;
 pub use event::{Command, DevEvent, Reloaded};
 pub use front::RequestLine;
 pub use options::DevOptions;
-pub use session::run;
+pub use session::{own_program, run};

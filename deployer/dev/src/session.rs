@@ -221,9 +221,10 @@ async fn run_here(
     outcome
 }
 
-fn own_program() -> Result<Utf8PathBuf, DevError> {
+/// The program that runs: tiny, which does some of its work in processes of their own.
+pub fn own_program() -> std::io::Result<Utf8PathBuf> {
     Utf8PathBuf::from_path_buf(std::env::current_exe()?)
-        .map_err(|_| std::io::Error::other("the path of tiny is not valid UTF-8").into())
+        .map_err(|_| std::io::Error::other("the path of tiny is not valid UTF-8"))
 }
 
 /// Makes one source of events part of the one stream.
