@@ -14,18 +14,21 @@ pub enum Ask {
     Export,
     /// With a posted form as the body.
     Form,
-    /// With a WebSocket upgrade.
-    Socket,
+    /// With the upgrade to a WebSocket that speaks the plain protocol.
+    Plain,
+    /// With the upgrade to a WebSocket that speaks TinyBase's synchronizer protocol.
+    Sync,
 }
 
 impl Ask {
-    const EVERY: [Self; 6] = [
+    const EVERY: [Self; 7] = [
         Self::Page,
         Self::Json,
         Self::Usage,
         Self::Export,
         Self::Form,
-        Self::Socket,
+        Self::Plain,
+        Self::Sync,
     ];
 
     fn path(self) -> &'static str {
@@ -35,7 +38,8 @@ impl Ask {
             Self::Usage => "/usage",
             Self::Export => "/export",
             Self::Form => "/form",
-            Self::Socket => "/socket",
+            Self::Plain => "/plain",
+            Self::Sync => "/sync",
         }
     }
 }
@@ -46,7 +50,23 @@ pub struct Visit {
     pub user: String,
     /// The user was named in the query: links have to go on doing so.
     pub named: bool,
+    /// Which of the object's lists; the empty name is the list of its one user.
+    pub list: String,
+    pub pass: Pass,
     pub filter: Filter,
+    /// How many of the todos that the filter shows stand before the first on the page.
+    pub from: usize,
+}
+
+/// What lets a visitor in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pass {
+    /// The list is the visitor's own.
+    Own,
+    /// The secret of a share link; the object knows what it is good for.
+    Share(String),
+    /// Being a member, if the object has the visitor among them.
+    Member,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,13 +85,28 @@ impl Hop {
         let Visit {
             user,
             named,
+            list,
+            pass,
             filter,
+            from,
         } = &self.visit;
         let mut url = String::with_capacity(80 + user.len());
         url.push_str(ORIGIN);
         url.push_str(self.ask.path());
         url.push_str("?filter=");
         url.push_str(filter.name());
+        url.push_str("&from=");
+        url.push_str(&from.to_string());
+        url.push_str("&list=");
+        url.push_str(&encode(list));
+        match pass {
+            Pass::Own => url.push_str("&own="),
+            Pass::Member => url.push_str("&member="),
+            Pass::Share(secret) => {
+                url.push_str("&share=");
+                url.push_str(&encode(secret));
+            }
+        }
         url.push_str(if *named { "&named=" } else { "&user=" });
         url.push_str(&encode(user));
         if let Some(cookie) = &self.cookie {
@@ -94,10 +129,20 @@ impl Hop {
             Some(cookie) => Some(decode(cookie)?),
             None => None,
         };
-        let (path, query) = url.strip_prefix(ORIGIN)?.split_once("?filter=")?;
+        let (path, query) = url.strip_prefix(ORIGIN)?.split_once('?')?;
         let ask = Ask::EVERY.into_iter().find(|ask| ask.path() == path)?;
-        let (filter, who) = query.split_once('&')?;
-        let (named, user) = match who.split_once('=')? {
+        let mut fields = query.split('&').map_while(|field| field.split_once('='));
+        let mut field = |name: &str| fields.next().filter(|(key, _)| *key == name);
+        let (_, filter) = field("filter")?;
+        let (_, from) = field("from")?;
+        let (_, list) = field("list")?;
+        let pass = match fields.next()? {
+            ("own", "") => Pass::Own,
+            ("member", "") => Pass::Member,
+            ("share", secret) => Pass::Share(decode(secret)?),
+            _ => return None,
+        };
+        let (named, user) = match fields.next()? {
             ("named", user) => (true, user),
             ("user", user) => (false, user),
             _ => return None,
@@ -105,7 +150,10 @@ impl Hop {
         let visit = Visit {
             user: decode(user)?,
             named,
+            list: decode(list)?,
+            pass,
             filter: Filter::named(filter),
+            from: from.parse().ok()?,
         };
         Some(Self { ask, visit, cookie })
     }
@@ -123,10 +171,18 @@ mod tests {
             ask in prop::sample::select(&Ask::EVERY[..]),
             user in ".{1,40}",
             named: bool,
+            list in ".{0,20}",
+            pass in prop_oneof![
+                Just(Pass::Own),
+                Just(Pass::Member),
+                ".{1,40}".prop_map(Pass::Share),
+            ],
             filter in prop::sample::select(&Filter::EVERY[..]),
+            from: usize,
             cookie in prop::option::of(".*"),
         ) {
-            let hop = Hop { ask, visit: Visit { user, named, filter }, cookie };
+            let visit = Visit { user, named, list, pass, filter, from };
+            let hop = Hop { ask, visit, cookie };
             let url = hop.to_url();
             // Written the way that the platform writes URLs, so that it arrives unchanged.
             prop_assert_eq!(Hop::from_url(&url), Some(hop));

@@ -8,7 +8,8 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
-use crate::todos::{Change, Changes, Id, Todo, limit};
+use crate::limit;
+use crate::todos::{Change, Changes, Id, Todo};
 
 /// What a client says over its WebSocket.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,11 +20,11 @@ use crate::form;
 use crate::hop::{Ask, Hop, Visit};
 use crate::identity::{decode, encode};
 use crate::js::{Socket, now};
+use crate::limit;
 use crate::message::{self, Rejection, close};
 use crate::page;
 use crate::room::{self, Dialect, MemberId, Plan, Room};
 use crate::store::Store;
-use crate::todos::limit;
 use crate::usage::Level;
 
 /// The WebSocket subprotocol that asks for the patch dialect.
@@ -81,7 +81,7 @@ impl TinyBaseStore {
             Ask::Page | Ask::Json => self.0.awake()?.read(ask, &visit, key, cookie),
             Ask::Usage => self.0.awake()?.usage(cookie),
             Ask::Export => self.0.awake()?.export(&visit, cookie),
-            Ask::Socket => self.0.connect(request, cookie),
+            Ask::Plain | Ask::Sync => self.0.connect(request, cookie),
             Ask::Form => return self.post(request, visit, cookie.map(str::to_owned)),
         }
         .map(Into::into)

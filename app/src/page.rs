@@ -5,7 +5,8 @@ use maud::{DOCTYPE, Markup, html};
 use crate::filter::Filter;
 use crate::hop::Visit;
 use crate::identity::encode;
-use crate::todos::{Id, Todo, Todos, limit};
+use crate::limit;
+use crate::todos::{Id, Todo, Todos};
 use crate::usage::{Level, sentence};
 
 /// The page that `visit` asks for, of `todos` that take `size` bytes of storage.
@@ -240,6 +241,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::hop::Pass;
     use crate::todos::Change;
     use crate::todos::tests::{add, edit};
 
@@ -247,7 +249,10 @@ mod tests {
         Visit {
             user: user.into(),
             named,
+            list: String::new(),
+            pass: Pass::Own,
             filter,
+            from: 0,
         }
     }
 

@@ -8,9 +8,10 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
+use crate::limit;
 use crate::merge::{Bases, Edit, History};
 use crate::message::{Message, Rejection, close};
-use crate::todos::{Changes, Effect, Todo, Todos, limit, push_json};
+use crate::todos::{Changes, Effect, Todo, Todos, push_json};
 
 /// Numbers the WebSockets of one object.
 pub type MemberId = u32;

@@ -4,6 +4,7 @@
 pub enum Route {
     Page,
     Todos,
+    Sync,
     Usage,
     Export,
 }
@@ -13,6 +14,7 @@ impl Route {
         Some(match path {
             "/" => Self::Page,
             "/todos" => Self::Todos,
+            "/sync" => Self::Sync,
             "/usage" => Self::Usage,
             "/export" => Self::Export,
             _ => return None,
@@ -38,7 +40,7 @@ mod tests {
 
     #[test]
     fn only_todos_can_be_posted() {
-        for path in ["/", "/todos", "/usage", "/export"] {
+        for path in ["/", "/todos", "/sync", "/usage", "/export"] {
             let route = Route::at(path).unwrap();
             assert!(route.allows("GET") && route.allows("HEAD"));
             assert_eq!(route.allows("POST"), path == "/todos");

@@ -5,28 +5,6 @@ use std::rc::Rc;
 
 use serde::Serialize;
 
-/// Limits that every way of editing keeps to.
-pub mod limit {
-    /// Characters in a todo's text.
-    pub const TEXT: usize = 2_000;
-    /// Characters in a todo's id.
-    pub const ID: usize = 64;
-    /// Todos of one user.
-    pub const TODOS: usize = 100_000;
-    /// Bytes in one WebSocket message.
-    pub const MESSAGE: usize = 1_048_576;
-    /// Bytes in a posted form.
-    pub const FORM: usize = 65_536;
-    /// Bytes that one Durable Object should hold, as the article counts.
-    pub const STORAGE: u64 = 128 * MEGABYTE;
-    /// From here on the storage meter is yellow.
-    pub const STORAGE_HIGH: u64 = 50 * MEGABYTE;
-    /// From here on the storage meter is red.
-    pub const STORAGE_CRITICAL: u64 = 100 * MEGABYTE;
-
-    pub const MEGABYTE: u64 = 1_048_576;
-}
-
 pub type Id = Rc<str>;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -1,6 +1,6 @@
 //! How full a user's storage is.
 
-use crate::todos::limit;
+use crate::limit;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {

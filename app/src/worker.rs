@@ -11,14 +11,14 @@ use worker::{Context, Env, event};
 use crate::address::{Address, from_own_page};
 use crate::answer::{self, TEXT, text};
 use crate::filter::Filter;
-use crate::hop::{Ask, Hop, Visit};
+use crate::hop::{Ask, Hop, Pass, Visit};
 use crate::identity::{
     Credentials, Identity, Source, anonymous, identify, query_value, session_cookie,
 };
 use crate::js::{self, Bindings, Stub, now, random};
+use crate::limit;
 use crate::route::Route;
 use crate::signature::Signer;
-use crate::todos::limit;
 
 #[event(fetch)]
 pub async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<Response> {
@@ -85,7 +85,7 @@ fn next(request: &Request, headers: &Headers, bindings: &Bindings) -> Result<Nex
     let url = request.url();
     let address = Address::of(&url);
     let Some(route) = Route::at(address.path) else {
-        let why = "Not found: there are /, /todos, /usage and /export.";
+        let why = "Not found: there are /, /todos, /sync, /usage and /export.";
         return text(404, why, &[]).map(Next::Answer);
     };
     let method = request.method();
@@ -99,10 +99,15 @@ fn next(request: &Request, headers: &Headers, bindings: &Bindings) -> Result<Nex
         Route::Usage => Ask::Usage,
         Route::Export => Ask::Export,
         Route::Todos if method == "POST" => Ask::Form,
-        Route::Todos if method == "GET" && js::is_upgrade(headers) => Ask::Socket,
+        Route::Todos if method == "GET" && js::is_upgrade(headers) => Ask::Plain,
         Route::Todos => Ask::Json,
+        Route::Sync if js::is_upgrade(headers) => Ask::Sync,
+        Route::Sync => {
+            let why = "Upgrade to a WebSocket: this speaks TinyBase's synchronizer protocol.";
+            return text(426, why, &[("upgrade", "websocket")]).map(Next::Answer);
+        }
     };
-    if matches!(ask, Ask::Form | Ask::Socket) {
+    if matches!(ask, Ask::Form | Ask::Plain | Ask::Sync) {
         let (origin, site) = (headers.get("origin")?, headers.get("sec-fetch-site")?);
         if !from_own_page(address.authority, origin.as_deref(), site.as_deref()) {
             let why = "Refused: this comes from a page of another site.";
@@ -131,10 +136,14 @@ fn next(request: &Request, headers: &Headers, bindings: &Bindings) -> Result<Nex
 
     let cookie = cookie(ask, &identity, signer.as_ref());
     let filter = query_value(address.query, "filter").and_then(Result::ok);
+    let from = query_value(address.query, "from").and_then(Result::ok);
     let visit = Visit {
         named: identity.source == Source::Query,
         user: identity.user,
+        list: String::new(),
+        pass: Pass::Own,
         filter: filter.map_or(Filter::default(), |filter| Filter::named(&filter)),
+        from: from.and_then(|from| from.parse().ok()).unwrap_or(0),
     };
     let (stub, url) = (
         stores.get_by_name(&name)?,
@@ -142,7 +151,7 @@ fn next(request: &Request, headers: &Headers, bindings: &Bindings) -> Result<Nex
     );
     Ok(match ask {
         Ask::Form => Next::Form(stub, url),
-        Ask::Socket => Next::Socket(stub, url),
+        Ask::Plain | Ask::Sync => Next::Socket(stub, url),
         _ => Next::Read(stub, url),
     })
 }

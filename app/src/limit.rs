@@ -1,0 +1,32 @@
+//! Limits that every way of editing keeps to.
+
+/// Characters in a todo's text.
+pub const TEXT: usize = 2_000;
+/// Characters in any other text that a list holds, such as a todo's notes.
+pub const NOTES: usize = 20_000;
+/// Characters in a todo's id, and in the names of tables, cells and values.
+pub const ID: usize = 64;
+/// Cells of one todo.
+pub const CELLS: usize = 64;
+/// Bytes of one todo with all its cells, as they are stored.
+pub const TODO: usize = 262_144;
+/// Todos of one list, and rows of each other table.
+pub const TODOS: usize = 100_000;
+/// Tables of one list.
+pub const TABLES: usize = 32;
+/// Values of one list.
+pub const VALUES: usize = 1_000;
+/// Bytes in one WebSocket message of the plain protocol.
+pub const MESSAGE: usize = MEGABYTE as usize;
+/// Bytes in a posted form.
+pub const FORM: usize = 65_536;
+/// Todos on one page.
+pub const PAGE: usize = 200;
+/// Bytes that one Durable Object should hold, as the article counts.
+pub const STORAGE: u64 = 128 * MEGABYTE;
+/// From here on the storage meter is yellow.
+pub const STORAGE_HIGH: u64 = 50 * MEGABYTE;
+/// From here on the storage meter is red.
+pub const STORAGE_CRITICAL: u64 = 100 * MEGABYTE;
+
+pub const MEGABYTE: u64 = 1_048_576;
