@@ -296,13 +296,8 @@ fn body(question: &str) -> String {
 fn forgetful(texts: &Texts) -> Store {
     let store = loaded("server", &[&texts.todos, &texts.missing]);
     let mut restore = tinybase::Restore::new("server");
-    for stamp in store.stamps() {
-        restore.stamp(
-            stamp.place,
-            stamp.value.clone(),
-            stamp.clock,
-            stamp.revision,
-        );
+    for record in store.records() {
+        restore.record(record.place, &record.text).unwrap();
     }
     restore.finish()
 }

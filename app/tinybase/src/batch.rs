@@ -1,9 +1,8 @@
 //! What changed between two commits, for whoever persists it and sends it on.
 
-use crate::cells::{Cell, Cells};
-use crate::hlc::Hlc;
-use crate::store::{Map, Store, Table, Touched};
-use crate::value::Value;
+use crate::cells::Cells;
+use crate::record::Place;
+use crate::store::{Store, Table, Touched};
 
 /// The places that changed in one batch, each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,35 +26,6 @@ impl Batch {
     pub fn revision(&self) -> u32 {
         self.revision
     }
-}
-
-/// One stamp of the store, as it is to be persisted.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Stamp<'a> {
-    pub place: Place<'a>,
-    /// Undefined for tombstones and for the clocks of maps.
-    pub value: &'a Value,
-    pub clock: Hlc,
-    /// The batch that changed it last.
-    pub revision: u32,
-}
-
-/// Whose stamp it is. Maps have a stamp of their own only in content from before TinyBase 6.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Place<'a> {
-    Cell {
-        table: &'a str,
-        row: &'a str,
-        cell: &'a str,
-    },
-    Value(&'a str),
-    Tables,
-    Table(&'a str),
-    Row {
-        table: &'a str,
-        row: &'a str,
-    },
-    Values,
 }
 
 /// A hash that a map of the store had once. A peer that still has it is sent only what changed
@@ -133,72 +103,6 @@ impl Store {
         (tables, in_tables, in_values)
     }
 
-    /// The stamps of a batch as they are now.
-    pub fn stamps_of<'a>(&'a self, batch: &'a Batch) -> impl Iterator<Item = Stamp<'a>> {
-        batch.touched.iter().map(|place| self.stamp(*place))
-    }
-
-    /// Every stamp of the store.
-    pub fn stamps(&self) -> impl Iterator<Item = Stamp<'_>> {
-        let cells = self.tables.values().enumerate().flat_map(|(t, table)| {
-            let rows = table.rows.values().enumerate();
-            rows.flat_map(move |(r, row)| {
-                (0..row.cells.list().len())
-                    .map(move |c| Touched::Cell(t as u32, r as u32, c as u32))
-            })
-        });
-        let values = (0..self.values.list().len()).map(|at| Touched::Value(at as u32));
-        let clocks = self.map_clocks.keys().map(|map| match *map {
-            Map::Tables => Touched::TablesClock,
-            Map::Table(table) => Touched::TableClock(table as u32),
-            Map::Row(table, row) => Touched::RowClock(table as u32, row as u32),
-            Map::Values => Touched::ValuesClock,
-        });
-        cells
-            .chain(values)
-            .chain(clocks)
-            .map(|place| self.stamp(place))
-    }
-
-    fn stamp(&self, touched: Touched) -> Stamp<'_> {
-        let clock_of = |place, map, revision| Stamp {
-            place,
-            value: &Value::UNDEFINED,
-            clock: self.map_clock(map),
-            revision,
-        };
-        match touched {
-            Touched::Cell(table, row, at) => {
-                let (table, row, cells) = self.row_at(table as usize, row as usize);
-                let cell = &cells.list()[at as usize];
-                let id = self.names.id(cell.name);
-                stamp_of(
-                    Place::Cell {
-                        table,
-                        row,
-                        cell: id,
-                    },
-                    cell,
-                )
-            }
-            Touched::Value(at) => {
-                let value = &self.values.list()[at as usize];
-                stamp_of(Place::Value(self.names.id(value.name)), value)
-            }
-            Touched::TablesClock => clock_of(Place::Tables, Map::Tables, 0),
-            Touched::TableClock(table) => {
-                let at = table as usize;
-                clock_of(Place::Table(self.table_at(at).0), Map::Table(at), 0)
-            }
-            Touched::RowClock(table, row) => {
-                let map = Map::Row(table as usize, row as usize);
-                let (table, row, cells) = self.row_at(table as usize, row as usize);
-                clock_of(Place::Row { table, row }, map, cells.revision)
-            }
-            Touched::ValuesClock => clock_of(Place::Values, Map::Values, self.values.revision),
-        }
-    }
-
     pub(crate) fn table_at(&self, at: usize) -> (&str, &Table) {
         let (id, table) = self
             .tables
@@ -212,14 +116,5 @@ impl Store {
         let row = table.rows.get_index(row);
         let (row_id, row) = row.unwrap_or_else(|| unreachable!("rows stay"));
         (table_id, row_id, &row.cells)
-    }
-}
-
-fn stamp_of<'a>(place: Place<'a>, cell: &'a Cell) -> Stamp<'a> {
-    Stamp {
-        place,
-        value: &cell.value,
-        clock: cell.clock,
-        revision: cell.revision,
     }
 }

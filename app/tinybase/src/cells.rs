@@ -48,10 +48,17 @@ pub(crate) struct Cell {
     pub(crate) revision: u32,
 }
 
+type Index = IndexMap<Name, (), RandomState>;
+
+fn index(list: &[Cell]) -> Option<Box<Index>> {
+    let long = list.len() > LONG;
+    long.then(|| Box::new(list.iter().map(|cell| (cell.name, ())).collect()))
+}
+
 #[derive(Clone, Default)]
 pub(crate) struct Cells {
     list: Vec<Cell>,
-    index: Option<Box<IndexMap<Name, (), RandomState>>>,
+    index: Option<Box<Index>>,
     pub(crate) hash: u32,
     /// The newest among the cells' revisions and that of the map's own clock.
     pub(crate) revision: u32,
@@ -62,9 +69,29 @@ pub(crate) struct Merged {
     pub(crate) at: usize,
     /// The first change of this cell in the batch.
     pub(crate) first: bool,
+    /// Whether it was a tombstone or nothing before.
+    pub(crate) was_dead: bool,
+    pub(crate) is_dead: bool,
 }
 
 impl Cells {
+    /// Cells with their hashes as they were once, no name twice.
+    pub(crate) fn kept(list: Vec<Cell>, names: &Names) -> Self {
+        let (mut hash, mut revision) = (0, 0);
+        for cell in &list {
+            let seed = names.seed(cell.name);
+            hash ^= share(seed, 0) ^ share(seed, cell.hash);
+            revision = cell.revision.max(revision);
+        }
+        let index = index(&list);
+        Self {
+            list,
+            index,
+            hash,
+            revision,
+        }
+    }
+
     pub(crate) fn list(&self) -> &[Cell] {
         &self.list
     }
@@ -114,6 +141,7 @@ impl Cells {
             None => self.push(name),
         };
         let cell = &mut self.list[at];
+        let (was_dead, is_dead) = (cell.value.is_undefined(), value.is_undefined());
         // A new cell takes out the share of hash 0, which was never put in: TinyBase does.
         self.hash ^= share(seed, cell.hash) ^ share(seed, hash);
         let first = held.is_none() || cell.revision != revision;
@@ -125,7 +153,12 @@ impl Cells {
             revision,
         };
         self.revision = revision;
-        Some(Merged { at, first })
+        Some(Merged {
+            at,
+            first,
+            was_dead,
+            is_dead,
+        })
     }
 
     fn push(&mut self, name: Name) -> usize {
@@ -145,12 +178,7 @@ impl Cells {
             Some(index) => {
                 index.insert(name, ());
             }
-            None if at >= LONG => {
-                self.index = Some(Box::new(
-                    self.list.iter().map(|cell| (cell.name, ())).collect(),
-                ));
-            }
-            None => {}
+            None => self.index = index(&self.list),
         }
         at
     }

@@ -18,6 +18,24 @@ pub struct Changes<'a> {
     pub(crate) cells: Vec<CellChange<'a>>,
     pub(crate) values_clock: Hlc,
     pub(crate) values: Vec<CellChange<'a>>,
+    /// Arrays or objects stood in it as themselves, which stock clients do not send: who is sent
+    /// this text holds something else than we do.
+    pub(crate) nested: bool,
+}
+
+/// What changes in one row.
+#[derive(Clone, Copy, Debug)]
+pub struct RowChanges<'a> {
+    pub table: &'a str,
+    pub id: &'a str,
+    cells: &'a [CellChange<'a>],
+}
+
+impl<'a> RowChanges<'a> {
+    /// Ids of cells, what they are to be (undefined when deleted), and since when.
+    pub fn cells(&self) -> impl Iterator<Item = (&'a str, &'a Value, Hlc)> + use<'a> {
+        self.cells.iter().map(CellChange::view)
+    }
 }
 
 #[derive(Debug)]
@@ -43,6 +61,12 @@ pub(crate) struct CellChange<'a> {
     pub(crate) value: Value,
 }
 
+impl CellChange<'_> {
+    fn view(&self) -> (&str, &Value, Hlc) {
+        (&self.id, &self.value, self.clock)
+    }
+}
+
 impl<'a> Changes<'a> {
     /// Reads what `getMergeableContent` or `getTransactionMergeableChanges` give, or the body of
     /// a ContentDiff message.
@@ -53,13 +77,35 @@ impl<'a> Changes<'a> {
         Ok(changes)
     }
 
-    /// How many cells and values are in it.
+    /// How many stamps are in it: cells, values, and clocks of maps.
     pub fn len(&self) -> usize {
-        self.cells.len() + self.values.len()
+        let tables = self.tables.iter().map(|table| table.clock);
+        let rows = self.rows.iter().map(|row| row.clock);
+        let content = [self.clock, self.values_clock];
+        let clocks = content.into_iter().chain(tables).chain(rows);
+        let clocks = clocks.filter(|clock| !clock.is_none()).count();
+        self.cells.len() + self.values.len() + clocks
     }
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The rows in it, whether or not their cells are news.
+    pub fn rows(&self) -> impl Iterator<Item = RowChanges<'_>> {
+        self.tables.iter().flat_map(|table| {
+            let rows = self.rows[table.rows.clone()].iter();
+            rows.map(|row| RowChanges {
+                table: &table.id,
+                id: &row.id,
+                cells: &self.cells[row.cells.clone()],
+            })
+        })
+    }
+
+    /// The values in it: their ids, what they are to be (undefined when deleted), and since when.
+    pub fn values(&self) -> impl Iterator<Item = (&str, &Value, Hlc)> {
+        self.values.iter().map(CellChange::view)
     }
 
     pub(crate) fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
@@ -80,6 +126,7 @@ impl<'a> Changes<'a> {
             tables,
             rows,
             cells,
+            nested,
             ..
         } = self;
         self.clock = read_stamp(reader, |reader| {
@@ -88,7 +135,7 @@ impl<'a> Changes<'a> {
                 let clock = read_stamp(reader, |reader| {
                     reader.object(|reader, id| {
                         let first = cells.len();
-                        let clock = read_things(reader, cells)?;
+                        let clock = read_things(reader, cells, nested)?;
                         rows.push(RowChange {
                             id,
                             clock,
@@ -109,7 +156,7 @@ impl<'a> Changes<'a> {
     }
 
     pub(crate) fn read_values(&mut self, reader: &mut Reader<'a>) -> Result<(), Malformed> {
-        self.values_clock = read_things(reader, &mut self.values)?;
+        self.values_clock = read_things(reader, &mut self.values, &mut self.nested)?;
         Ok(())
     }
 }
@@ -118,11 +165,13 @@ impl<'a> Changes<'a> {
 fn read_things<'a>(
     reader: &mut Reader<'a>,
     things: &mut Vec<CellChange<'a>>,
+    nested: &mut bool,
 ) -> Result<Hlc, Malformed> {
     read_stamp(reader, |reader| {
         reader.object(|reader, id| {
             let mut value = Value::UNDEFINED;
             let clock = read_stamp(reader, |reader| {
+                *nested |= matches!(reader.peek(), Some(b'{' | b'['));
                 value = Value::read(reader)?;
                 Ok(())
             })?;
@@ -141,13 +190,9 @@ fn read_stamp<'a>(
     thing(reader)?;
     let mut clock = Hlc::NONE;
     if reader.accept(b',') {
-        let body = reader.body()?;
-        match Hlc::parse(body) {
-            Ok(parsed) => clock = parsed,
-            Err(_) => return reader.wrong("a clock of 16 characters before"),
-        }
+        clock = reader.clock()?;
         if reader.accept(b',') {
-            reader.hash()?;
+            reader.whole()?;
         }
     }
     reader.expect(b']', "the end of a stamp")?;

@@ -33,7 +33,7 @@ impl Store {
     /// What `getContent` gives: `[tables, values]` without stamps and tombstones.
     pub fn plain_json(&self) -> String {
         let mut out = String::from("[");
-        let tables = in_order(&self.tables).filter(|(id, _)| self.rows(id).next().is_some());
+        let tables = in_order(&self.tables).filter(|(_, (_, table))| table.live > 0);
         object(&mut out, tables, |out, (id, _)| {
             let rows = order::as_in_javascript(self.rows(id), |row| row.id);
             object(out, rows.map(|row| (row.id, row)), |out, (_, row)| {

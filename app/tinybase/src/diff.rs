@@ -23,7 +23,7 @@ impl Store {
     ) -> Result<(), Malformed> {
         let mut asked = vec![None; self.tables.len()];
         reader.object(|reader, id| {
-            let hash = reader.hash()?;
+            let hash = reader.whole()?;
             if let Some(at) = self.tables.get_index_of(&*id) {
                 asked[at] = Some(hash);
             }
@@ -84,7 +84,7 @@ impl Store {
             let mut asked = vec![false; held.map_or(0, |(.., table)| table.rows.len())];
             let mut differing_rows = Vec::new();
             reader.object(|reader, id| {
-                let hash = reader.hash()?;
+                let hash = reader.whole()?;
                 let row = held.and_then(|(.., table)| table.rows.get_full(&*id));
                 if let Some((at, id, row)) = row {
                     asked[at] = true;
@@ -142,7 +142,7 @@ impl Store {
                 let held = row.map_or(&[][..], |(.., row)| row.cells.list());
                 let mut same = vec![false; held.len()];
                 reader.object(|reader, id| {
-                    let hash = reader.hash()?;
+                    let hash = reader.whole()?;
                     let name = self.names.find(&id);
                     let at = row
                         .zip(name)
@@ -189,7 +189,7 @@ impl Store {
         let held = self.values.list();
         let mut same = vec![false; held.len()];
         reader.object(|reader, id| {
-            let hash = reader.hash()?;
+            let hash = reader.whole()?;
             let at = self.names.find(&id).and_then(|name| self.values.find(name));
             if let Some(at) = at {
                 same[at] = held[at].hash == hash;
@@ -226,7 +226,7 @@ impl Store {
     ) -> Result<bool, Malformed> {
         let mut differing = Vec::new();
         reader.object(|reader, id| {
-            let hash = reader.hash()?;
+            let hash = reader.whole()?;
             if let Some((_, id, table)) = self.tables.get_full(&*id)
                 && table.hash != hash
                 && table.marks.find(hash).is_none()
@@ -257,7 +257,7 @@ impl Store {
             let table = self.tables.get_full(&*id);
             let mut rows = Vec::new();
             reader.object(|reader, id| {
-                let hash = reader.hash()?;
+                let hash = reader.whole()?;
                 let row = table.and_then(|(.., table)| table.rows.get_key_value(&*id));
                 if let Some((id, row)) = row
                     && row.cells.hash != hash

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::hlc::Hlc;
 use crate::text;
 
 /// Where and what was wrong with a text from outside.
@@ -142,17 +143,26 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A hash: a whole number of 32 bits.
-    pub(crate) fn hash(&mut self) -> Result<u32, Malformed> {
+    /// A hash, a revision or a message's number.
+    pub(crate) fn whole(&mut self) -> Result<u32, Malformed> {
         self.peek();
         let rest = &self.text.as_bytes()[self.at..];
         let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
         match self.text[self.at..self.at + digits].parse() {
-            Ok(hash) => {
+            Ok(whole) => {
                 self.at += digits;
-                Ok(hash)
+                Ok(whole)
             }
-            Err(_) => self.wrong("a hash, a whole number of 32 bits"),
+            Err(_) => self.wrong("a whole number of 32 bits"),
+        }
+    }
+
+    /// A clock, empty for none.
+    pub(crate) fn clock(&mut self) -> Result<Hlc, Malformed> {
+        let body = self.body()?;
+        match Hlc::parse(body) {
+            Ok(clock) => Ok(clock),
+            Err(_) => self.wrong("a clock of 16 characters before"),
         }
     }
 

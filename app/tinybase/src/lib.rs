@@ -1,5 +1,5 @@
 //! TinyBase's mergeable store and synchronizer protocol (10.x), without any worker or I/O. In come
-//! the messages of stock `tinybase` clients, persisted stamps and the wall clock; out go replies,
+//! the messages of stock `tinybase` clients, persisted records and the wall clock; out go replies,
 //! what changed, and JSON that is the same as TinyBase's own. The todo worker's Durable Object
 //! calls it; whatever hosts it decides what to persist and whom to send to.
 //!
@@ -15,10 +15,10 @@
 //! let received = store.receive(frame.remainder, now)?;
 //! assert_eq!(received.applied.taken, 1);
 //!
-//! // What changed: to persist stamp by stamp, and to send on.
+//! // What changed: to persist row by row, and to send on.
 //! let batch = store.commit();
-//! for stamp in store.stamps_of(&batch) {
-//!     println!("{:?} {} {:?}", stamp.place, stamp.clock, stamp.value.kind());
+//! for record in store.records_of(&batch) {
+//!     println!("{:?} {}", record.place, record.text);
 //! }
 //! let to_others = frame::write(frame::SERVER, &store.broadcast(&batch));
 //! # assert!(to_others.starts_with("S\n[null,3,"));
@@ -47,6 +47,7 @@ mod marks;
 mod nested;
 mod number;
 mod order;
+mod record;
 mod restore;
 mod store;
 mod sync;
@@ -54,13 +55,14 @@ mod text;
 mod value;
 mod view;
 
-pub use batch::{Batch, Mark, Place, Stamp};
-pub use changes::Changes;
+pub use batch::{Batch, Mark};
+pub use changes::{Changes, RowChanges};
 pub use fnv::hash;
 pub use hlc::{BadClock, Clock, Hlc, client_of};
 pub use json::Malformed;
+pub use record::{Place, Record};
 pub use restore::Restore;
 pub use store::{Ahead, Applied, MAX_AHEAD_MS, Store};
-pub use sync::Received;
+pub use sync::{MessageKind, Received, Refused, kind};
 pub use value::{Form, Kind, NoValue, Value};
 pub use view::RowView;

@@ -1,16 +1,23 @@
-//! A store made again from the stamps that were persisted.
+//! A store made again from the records and marks that were persisted.
 
-use crate::batch::{Mark, Place};
-use crate::cells::Merged;
+use crate::batch::Mark;
+use crate::cells::{Cell, Cells, Merged};
 use crate::fnv::share;
 use crate::hlc::Hlc;
+use crate::json::{Malformed, Reader};
+use crate::record::Place;
 use crate::store::{Map, Store, Table, clock_share};
 use crate::value::Value;
 
-/// Takes stamps and marks in any order; hashes are computed once at the end.
+/// Takes records and marks in any order; hashes of tables are computed once at the end. Rows come
+/// out in the order in which they went in.
 pub struct Restore {
     store: Store,
     newest: u32,
+    latest: Hlc,
+    /// The cells of the row being read.
+    cells: Vec<Cell>,
+    table_marks: Vec<(Box<str>, u32, u32)>,
 }
 
 impl Restore {
@@ -18,73 +25,139 @@ impl Restore {
         Self {
             store: Store::new(unique_id),
             newest: 0,
+            latest: Hlc::NONE,
+            cells: Vec::new(),
+            table_marks: Vec::new(),
         }
     }
 
-    /// One stamp as [`Store::stamps`] gave it. The value of a map's own clock does not matter.
-    pub fn stamp(&mut self, place: Place<'_>, value: Value, clock: Hlc, revision: u32) {
-        let store = &mut self.store;
-        self.newest = self.newest.max(revision);
-        store.revision = revision;
-        store.clock.held(clock);
+    /// One record as [`Store::records`] or [`Store::records_of`] gave it. Of two of the same
+    /// place, the later stays.
+    pub fn record(&mut self, place: Place<'_>, text: &str) -> Result<(), Malformed> {
+        let mut reader = Reader::new(text);
         match place {
-            Place::Cell { table, row, cell } => {
-                let (table, row) = store.ensure_row(table, row);
-                let name = store.names.intern(cell);
-                let cells = &mut store.tables[table].rows[row].cells;
-                let newest = cells.revision.max(revision);
-                let _: Option<Merged> = cells.merge(name, value, clock, &store.names, revision);
-                cells.revision = newest;
-            }
-            Place::Value(id) => {
-                let name = store.names.intern(id);
-                let newest = store.values.revision.max(revision);
-                let _: Option<Merged> =
-                    store
-                        .values
-                        .merge(name, value, clock, &store.names, revision);
-                store.values.revision = newest;
-            }
-            Place::Tables => self.map_clock(Map::Tables, clock),
+            Place::Row { table, row } => self.row(table, row, &mut reader)?,
+            Place::Value(id) => self.value(id, &mut reader)?,
+            Place::Tables => self.map_clock(Map::Tables, &mut reader)?,
             Place::Table(table) => {
-                let table = store.ensure_table(table);
-                self.map_clock(Map::Table(table), clock);
+                let table = self.store.ensure_table(table);
+                self.map_clock(Map::Table(table), &mut reader)?;
             }
-            Place::Row { table, row } => {
-                let (table, row) = store.ensure_row(table, row);
-                let cells = &mut store.tables[table].rows[row].cells;
-                cells.revision = cells.revision.max(revision);
-                self.map_clock(Map::Row(table, row), clock);
-            }
-            Place::Values => self.map_clock(Map::Values, clock),
+            Place::Values => self.map_clock(Map::Values, &mut reader)?,
+            Place::Forgotten => self.store.forgotten = reader.clock()?,
         }
+        reader.end()
+    }
+
+    fn row(&mut self, table: &str, row: &str, reader: &mut Reader<'_>) -> Result<(), Malformed> {
+        reader.expect(b'[', "a row's record")?;
+        let mut own = None;
+        let mut any = reader.peek() != Some(b'[');
+        if !any {
+            reader.expect(b'[', "the row's own clock")?;
+            let clock = reader.clock()?;
+            own = Some((clock, self.revision(reader)?));
+            reader.expect(b']', "the end of the row's own clock")?;
+            any = reader.accept(b',');
+        }
+        self.cells.clear();
+        while any {
+            let id = reader.string()?;
+            reader.expect(b',', "the cell")?;
+            let cell = self.stamp(&id, reader)?;
+            self.cells.push(cell);
+            any = reader.accept(b',');
+        }
+        reader.expect(b']', "the end of the row's record")?;
+        let mut cells = Cells::kept(self.cells.drain(..).collect(), &self.store.names);
+        let live = cells
+            .list()
+            .iter()
+            .filter(|cell| !cell.value.is_undefined());
+        let live = live.count();
+        let (table, row) = self.store.ensure_row(table, row);
+        if let Some((clock, revision)) = own {
+            cells.revision = cells.revision.max(revision);
+            self.latest = self.latest.max(clock);
+            self.store.map_clocks.insert(Map::Row(table, row), clock);
+        }
+        let table = &mut self.store.tables[table];
+        let row = &mut table.rows[row];
+        table.live += usize::from(live > 0);
+        table.live -= usize::from(row.live > 0);
+        row.live = live as u32;
+        row.cells = cells;
+        Ok(())
+    }
+
+    fn value(&mut self, id: &str, reader: &mut Reader<'_>) -> Result<(), Malformed> {
+        reader.expect(b'[', "a value's record")?;
+        let cell = self.stamp(id, reader)?;
+        reader.expect(b']', "the end of a value's record")?;
+        let Store { values, names, .. } = &mut self.store;
+        let newest = values.revision.max(cell.revision);
+        let _: Option<Merged> =
+            values.merge(cell.name, cell.value, cell.clock, names, cell.revision);
+        values.revision = newest;
+        Ok(())
+    }
+
+    fn stamp(&mut self, id: &str, reader: &mut Reader<'_>) -> Result<Cell, Malformed> {
+        let value = Value::read(reader)?;
+        reader.expect(b',', "the clock")?;
+        let clock = reader.clock()?;
+        let revision = self.revision(reader)?;
+        self.latest = self.latest.max(clock);
+        Ok(Cell {
+            hash: value.hash(clock),
+            value,
+            clock,
+            name: self.store.names.intern(id),
+            revision,
+        })
+    }
+
+    fn revision(&mut self, reader: &mut Reader<'_>) -> Result<u32, Malformed> {
+        reader.expect(b',', "the revision")?;
+        let revision = reader.whole()?;
+        self.newest = self.newest.max(revision);
+        Ok(revision)
+    }
+
+    fn map_clock(&mut self, map: Map, reader: &mut Reader<'_>) -> Result<(), Malformed> {
+        let clock = reader.clock()?;
+        self.latest = self.latest.max(clock);
+        self.store.map_clocks.insert(map, clock);
+        Ok(())
     }
 
     /// One mark as [`Store::marks_of`] gave it, at best in the order in which they came to be.
     pub fn mark(&mut self, mark: Mark<'_>) {
-        let store = &mut self.store;
-        let marks = match mark.place {
-            Place::Tables => &mut store.tables_marks,
-            Place::Values => &mut store.values_marks,
-            Place::Table(table) => {
-                let table = store.ensure_table(table);
-                &mut store.tables[table].marks
-            }
+        let Mark {
+            place,
+            hash,
+            revision,
+        } = mark;
+        match place {
+            Place::Tables => self.store.tables_marks.restore(hash, revision),
+            Place::Values => self.store.values_marks.restore(hash, revision),
+            // Of use only if the table has rows.
+            Place::Table(table) => self.table_marks.push((table.into(), hash, revision)),
             // No other place has marks.
-            Place::Cell { .. } | Place::Row { .. } | Place::Value(_) => return,
-        };
-        marks.restore(mark.hash, mark.revision);
-        self.newest = self.newest.max(mark.revision);
-    }
-
-    fn map_clock(&mut self, map: Map, clock: Hlc) {
-        self.store.map_clocks.insert(map, clock);
+            Place::Row { .. } | Place::Value(_) | Place::Forgotten => return,
+        }
+        self.newest = self.newest.max(revision);
     }
 
     pub fn finish(self) -> Store {
         let mut store = self.store;
         store.revision = self.newest + 1;
-        store.touched.clear();
+        store.clock.held(self.latest);
+        for (table, hash, revision) in self.table_marks {
+            if let Some(table) = store.tables.get_mut(&table) {
+                table.marks.restore(hash, revision);
+            }
+        }
         for (map, clock) in &store.map_clocks {
             match *map {
                 Map::Row(table, row) => {

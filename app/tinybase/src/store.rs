@@ -18,6 +18,8 @@ pub const MAX_AHEAD_MS: u64 = 60_000;
 
 pub(crate) struct Row {
     pub(crate) cells: Cells,
+    /// How many cells are not tombstones.
+    pub(crate) live: u32,
     pub(crate) seed: u32,
 }
 
@@ -25,6 +27,8 @@ pub(crate) struct Table {
     pub(crate) rows: IndexMap<Box<str>, Row, RandomState>,
     pub(crate) seed: u32,
     pub(crate) hash: u32,
+    /// How many rows have a cell that is not a tombstone.
+    pub(crate) live: usize,
     pub(crate) marks: Marks,
 }
 
@@ -62,6 +66,8 @@ pub struct Store {
     /// Number of the batch under way; what is touched in it has this revision.
     pub(crate) revision: u32,
     pub(crate) touched: Vec<Touched>,
+    /// Tombstones up to this stamp may have been dropped.
+    pub(crate) forgotten: Hlc,
 }
 
 /// What became of changes from outside.
@@ -122,6 +128,7 @@ impl Store {
             clock: Clock::new(unique_id),
             revision: 1,
             touched: Vec::new(),
+            forgotten: Hlc::NONE,
         }
     }
 
@@ -144,6 +151,7 @@ impl Store {
             cells,
             values_clock,
             values,
+            ..
         } = changes;
         let mut cells = cells.into_iter();
         for table in tables {
@@ -239,13 +247,24 @@ impl Store {
         clock: Hlc,
     ) -> bool {
         let name = self.names.intern(id);
-        let cells = &mut self.tables[table].rows[row].cells;
-        let merged = cells.merge(name, value, clock, &self.names, self.revision);
-        if let Some(Merged { at, first: true }) = merged {
+        let held = &mut self.tables[table];
+        let held_row = &mut held.rows[row];
+        let cells = &mut held_row.cells;
+        let Some(merged) = cells.merge(name, value, clock, &self.names, self.revision) else {
+            return false;
+        };
+        let was_live = held_row.live > 0;
+        held_row.live += u32::from(merged.was_dead);
+        held_row.live -= u32::from(merged.is_dead);
+        let is_live = held_row.live > 0;
+        held.live += usize::from(is_live && !was_live);
+        held.live -= usize::from(was_live && !is_live);
+        if merged.first {
+            let at = merged.at as u32;
             self.touched
-                .push(Touched::Cell(table as u32, row as u32, at as u32));
+                .push(Touched::Cell(table as u32, row as u32, at));
         }
-        merged.is_some()
+        true
     }
 
     pub(crate) fn merge_value(&mut self, id: &str, value: Value, clock: Hlc) -> bool {
@@ -253,7 +272,10 @@ impl Store {
         let merged = self
             .values
             .merge(name, value, clock, &self.names, self.revision);
-        if let Some(Merged { at, first: true }) = merged {
+        if let Some(Merged {
+            at, first: true, ..
+        }) = merged
+        {
             self.touched.push(Touched::Value(at as u32));
         }
         merged.is_some()
@@ -283,6 +305,7 @@ impl Store {
         let row_at = rows.get_index_of(row).unwrap_or_else(|| {
             let new = Row {
                 cells: Cells::default(),
+                live: 0,
                 seed: seed(row),
             };
             rows.insert_full(row.into(), new).0
@@ -296,6 +319,7 @@ impl Store {
                 rows: IndexMap::default(),
                 seed: seed(table),
                 hash: 0,
+                live: 0,
                 marks: Marks::default(),
             };
             self.tables.insert_full(table.into(), new).0

@@ -2,6 +2,7 @@
 //! a chain of questions; the question's id tells what its answer is, and each answer is merged as
 //! it comes. So a worker may be evicted between any two messages and lose nothing.
 
+use std::convert::Infallible;
 use std::fmt::Write as _;
 
 use crate::batch::Batch;
@@ -10,14 +11,60 @@ use crate::json::{Malformed, Reader};
 use crate::store::{Applied, Store};
 use crate::value::Form;
 
-const RESPONSE: u32 = 0;
-const GET_CONTENT_HASHES: u32 = 1;
-const CONTENT_HASHES: u32 = 2;
-const CONTENT_DIFF: u32 = 3;
-const GET_TABLE_DIFF: u32 = 4;
-const GET_ROW_DIFF: u32 = 5;
-const GET_CELL_DIFF: u32 = 6;
-const GET_VALUE_DIFF: u32 = 7;
+/// What a message is, as the number in it tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MessageKind {
+    /// The answer to a question with the same id.
+    Response,
+    GetContentHashes,
+    /// Where somebody is: who differs may pull.
+    ContentHashes,
+    /// Changes to be merged: the one kind that changes whom it is sent to.
+    ContentDiff,
+    GetTableDiff,
+    GetRowDiff,
+    GetCellDiff,
+    GetValueDiff,
+}
+
+impl MessageKind {
+    const ALL: [Self; 8] = [
+        Self::Response,
+        Self::GetContentHashes,
+        Self::ContentHashes,
+        Self::ContentDiff,
+        Self::GetTableDiff,
+        Self::GetRowDiff,
+        Self::GetCellDiff,
+        Self::GetValueDiff,
+    ];
+
+    fn number(self) -> u8 {
+        self as u8
+    }
+}
+
+/// What kind a message is, from its head alone: the body is not looked into.
+pub fn kind(message: &str) -> Result<MessageKind, Malformed> {
+    read_head(&mut Reader::new(message)).map(|(_, kind)| kind)
+}
+
+/// The message's id as it is spelt in JSON, without quotes, and its kind.
+fn read_head<'a>(reader: &mut Reader<'a>) -> Result<(Option<&'a str>, MessageKind), Malformed> {
+    reader.expect(b'[', "a message")?;
+    let id = if reader.literal("null") {
+        None
+    } else {
+        Some(reader.body()?)
+    };
+    reader.expect(b',', "the message's number")?;
+    let number = reader.whole()?;
+    let Some(kind) = MessageKind::ALL.get(number as usize) else {
+        return reader.wrong("a message numbered 0 to 7 before");
+    };
+    reader.expect(b',', "the message's body")?;
+    Ok((id, *kind))
+}
 
 /// What we ask a peer for, and under which id.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,14 +96,19 @@ impl Question {
         }
     }
 
-    fn message(self) -> u32 {
+    fn kind(self) -> MessageKind {
         match self {
-            Self::Hashes => GET_CONTENT_HASHES,
-            Self::Tables => GET_TABLE_DIFF,
-            Self::Rows => GET_ROW_DIFF,
-            Self::Cells => GET_CELL_DIFF,
-            Self::Values => GET_VALUE_DIFF,
+            Self::Hashes => MessageKind::GetContentHashes,
+            Self::Tables => MessageKind::GetTableDiff,
+            Self::Rows => MessageKind::GetRowDiff,
+            Self::Cells => MessageKind::GetCellDiff,
+            Self::Values => MessageKind::GetValueDiff,
         }
+    }
+
+    fn find(id: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|question| question.id().trim_matches('"') == id)
     }
 }
 
@@ -67,50 +119,104 @@ pub struct Received {
     /// Messages to send back to whom it came from, in this order.
     pub replies: Vec<String>,
     pub applied: Applied,
-    /// Whether the message carried changes meant for all, which the others should get too.
+    /// Whether the message carried changes meant for all, so that whoever sent it has told the
+    /// others already or counts on us to do so. False for an answer to a pull of ours: its news
+    /// is known to us alone.
     pub broadcast: bool,
+    /// Whether the frame, forwarded untouched, tells the others exactly what was news here: all of
+    /// it was taken. If not, send them the batch, when that holds anything.
+    pub forwardable: bool,
+}
+
+/// Why a message changed nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused<E> {
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    /// What the check answered.
+    #[error("{0}")]
+    Refused(E),
+}
+
+/// A message that was read to its end, and nothing done yet.
+#[derive(Default)]
+struct Understood<'a> {
+    changes: Changes<'a>,
+    broadcast: bool,
+    replies: Vec<String>,
 }
 
 impl Store {
     /// Takes in one message (the JSON without the frame's address). A malformed one changes
     /// nothing. `now` is the wall clock in milliseconds since 1970.
     pub fn receive(&mut self, message: &str, now: u64) -> Result<Received, Malformed> {
+        let received = self.receive_checked(message, now, |_, _| Ok::<(), Infallible>(()));
+        received.map_err(|refused| match refused {
+            Refused::Malformed(malformed) => malformed,
+            Refused::Refused(never) => match never {},
+        })
+    }
+
+    /// As [`Store::receive`], but nothing is merged that `check` refuses. It sees the store as it
+    /// is and all that the message wants changed, whether that would be news or not: broadcasts
+    /// and answers to our questions alike. It is not asked when a message changes nothing.
+    pub fn receive_checked<E>(
+        &mut self,
+        message: &str,
+        now: u64,
+        check: impl FnOnce(&Self, &Changes<'_>) -> Result<(), E>,
+    ) -> Result<Received, Refused<E>> {
+        let Understood {
+            changes,
+            broadcast,
+            replies,
+        } = self.understand(message)?;
+        let offered = changes.len();
+        if offered == 0 {
+            return Ok(Received {
+                replies,
+                broadcast,
+                ..Received::default()
+            });
+        }
+        check(self, &changes).map_err(Refused::Refused)?;
+        let verbatim = !changes.nested;
+        let applied = self.apply(changes, now);
+        Ok(Received {
+            replies,
+            applied,
+            broadcast,
+            forwardable: broadcast && verbatim && applied.taken == offered,
+        })
+    }
+
+    fn understand<'a>(&self, message: &'a str) -> Result<Understood<'a>, Malformed> {
         let mut reader = Reader::new(message);
-        reader.expect(b'[', "a message")?;
-        let id = if reader.literal("null") {
-            None
-        } else {
-            Some(reader.body()?)
-        };
-        reader.expect(b',', "the message's number")?;
-        let number = reader.hash()?;
-        reader.expect(b',', "the message's body")?;
-        let mut received = Received::default();
-        match number {
-            RESPONSE => {
-                let question = id.and_then(|id| {
-                    let mut all = Question::ALL.into_iter();
-                    all.find(|question| question.id().trim_matches('"') == id)
-                });
+        let (id, kind) = read_head(&mut reader)?;
+        let mut understood = Understood::default();
+        match kind {
+            MessageKind::Response => {
                 // Others' answers are not ours to check.
-                if let Some(question) = question {
-                    self.take_answer(question, &mut reader, now, &mut received)?;
+                if let Some(question) = id.and_then(Question::find) {
+                    self.read_answer(question, &mut reader, &mut understood)?;
+                    end(&mut reader)?;
                 }
             }
-            CONTENT_HASHES => {
-                let hashes = read_hashes(&mut reader)?;
+            MessageKind::ContentHashes => {
+                self.start_pull(read_hashes(&mut reader)?, &mut understood.replies);
                 end(&mut reader)?;
-                self.start_pull(hashes, &mut received);
             }
-            CONTENT_DIFF => {
-                let changes = Changes::read(&mut reader)?;
+            MessageKind::ContentDiff => {
+                understood.changes = Changes::read(&mut reader)?;
+                understood.broadcast = true;
                 end(&mut reader)?;
-                received.applied = self.apply(changes, now);
-                received.broadcast = true;
             }
-            _ => received.replies.push(self.answer(id, number, &mut reader)?),
+            question => {
+                let answer = self.answer(id, question, &mut reader)?;
+                understood.replies.push(answer);
+            }
         }
-        Ok(received)
+        Ok(understood)
     }
 
     /// The first message to a new peer: asks for its hashes, to pull what we lack.
@@ -121,12 +227,13 @@ impl Store {
     /// Tells where we are, so that peers pull what they lack.
     pub fn announcement(&self) -> String {
         let [tables, values] = self.hashes();
-        format!("[null,{CONTENT_HASHES},[{tables},{values}]]")
+        let number = MessageKind::ContentHashes.number();
+        format!("[null,{number},[{tables},{values}]]")
     }
 
     /// A batch as a message to all.
     pub fn broadcast(&self, batch: &Batch) -> String {
-        let mut out = format!("[null,{CONTENT_DIFF},");
+        let mut out = format!("[null,{},", MessageKind::ContentDiff.number());
         self.write_changes(&mut out, batch, Form::Encoded);
         out.push(']');
         out
@@ -135,26 +242,29 @@ impl Store {
     fn answer(
         &self,
         id: Option<&str>,
-        number: u32,
+        question: MessageKind,
         reader: &mut Reader<'_>,
     ) -> Result<String, Malformed> {
+        let number = MessageKind::Response.number();
         let mut out = match id {
-            Some(id) => format!("[\"{id}\",{RESPONSE},"),
-            None => format!("[null,{RESPONSE},"),
+            Some(id) => format!("[\"{id}\",{number},"),
+            None => format!("[null,{number},"),
         };
-        match number {
-            GET_CONTENT_HASHES => {
+        match question {
+            MessageKind::GetContentHashes => {
                 if !reader.literal("\"\"") {
                     return reader.wrong("an empty text");
                 }
                 let [tables, values] = self.hashes();
                 let _ = write!(out, "[{tables},{values}]");
             }
-            GET_TABLE_DIFF => self.answer_tables(reader, &mut out)?,
-            GET_ROW_DIFF => self.answer_rows(reader, &mut out)?,
-            GET_CELL_DIFF => self.answer_cells(reader, &mut out)?,
-            GET_VALUE_DIFF => self.answer_values(reader, &mut out)?,
-            _ => return reader.wrong("a message numbered 0 to 7 before"),
+            MessageKind::GetTableDiff => self.answer_tables(reader, &mut out)?,
+            MessageKind::GetRowDiff => self.answer_rows(reader, &mut out)?,
+            MessageKind::GetCellDiff => self.answer_cells(reader, &mut out)?,
+            MessageKind::GetValueDiff => self.answer_values(reader, &mut out)?,
+            MessageKind::Response | MessageKind::ContentHashes | MessageKind::ContentDiff => {
+                return reader.wrong("a question");
+            }
         }
         end(reader)?;
         out.push(']');
@@ -162,12 +272,12 @@ impl Store {
     }
 
     /// Asks for whatever of the peer's hashes is not ours, now or in the past.
-    fn start_pull(&self, [tables, values]: [u32; 2], received: &mut Received) {
+    fn start_pull(&self, [tables, values]: [u32; 2], replies: &mut Vec<String>) {
         if tables != self.tables_hash && self.tables_marks.find(tables).is_none() {
-            received.replies.push(self.question(Question::Tables));
+            replies.push(self.question(Question::Tables));
         }
         if values != self.values.hash && self.values_marks.find(values).is_none() {
-            received.replies.push(self.question(Question::Values));
+            replies.push(self.question(Question::Values));
         }
     }
 
@@ -183,64 +293,53 @@ impl Store {
         out
     }
 
-    /// Merges an answer and asks on where the peer's hashes differ.
-    fn take_answer(
-        &mut self,
+    /// Reads an answer, and asks on where the peer's hashes differ.
+    fn read_answer<'a>(
+        &self,
         question: Question,
-        reader: &mut Reader<'_>,
-        now: u64,
-        received: &mut Received,
+        reader: &mut Reader<'a>,
+        understood: &mut Understood<'a>,
     ) -> Result<(), Malformed> {
-        let mut changes = Changes::default();
+        let Understood {
+            changes, replies, ..
+        } = understood;
         let next = match question {
             Question::Hashes => {
-                let hashes = read_hashes(reader)?;
-                end(reader)?;
-                self.start_pull(hashes, received);
+                self.start_pull(read_hashes(reader)?, replies);
                 return Ok(());
             }
-            Question::Cells => {
-                changes.read_tables(reader)?;
-                None
-            }
-            Question::Values => {
-                changes.read_values(reader)?;
-                None
-            }
-            Question::Tables => Some(Question::Rows),
-            Question::Rows => Some(Question::Cells),
+            Question::Cells => return changes.read_tables(reader),
+            Question::Values => return changes.read_values(reader),
+            Question::Tables => Question::Rows,
+            Question::Rows => Question::Cells,
         };
-        if let Some(next) = next {
-            reader.expect(b'[', "[new, differing]")?;
-            changes.read_tables(reader)?;
-            reader.expect(b',', "[new, differing]")?;
-            let mut out = begin(next);
-            // What is new is in other tables and rows than those asked on about.
-            let any = match next {
-                Question::Rows => self.ask_rows(reader, &mut out)?,
-                _ => self.ask_cells(reader, &mut out)?,
-            };
-            reader.expect(b']', "the end of [new, differing]")?;
-            if any {
-                out.push(']');
-                received.replies.push(out);
-            }
+        reader.expect(b'[', "[new, differing]")?;
+        changes.read_tables(reader)?;
+        reader.expect(b',', "[new, differing]")?;
+        let mut out = begin(next);
+        // What is new is in other tables and rows than those asked on about.
+        let any = match next {
+            Question::Rows => self.ask_rows(reader, &mut out)?,
+            _ => self.ask_cells(reader, &mut out)?,
+        };
+        reader.expect(b']', "the end of [new, differing]")?;
+        if any {
+            out.push(']');
+            replies.push(out);
         }
-        end(reader)?;
-        received.applied = self.apply(changes, now);
         Ok(())
     }
 }
 
 fn begin(question: Question) -> String {
-    format!("[{},{},", question.id(), question.message())
+    format!("[{},{},", question.id(), question.kind().number())
 }
 
 fn read_hashes(reader: &mut Reader<'_>) -> Result<[u32; 2], Malformed> {
     reader.expect(b'[', "[tables hash, values hash]")?;
-    let tables = reader.hash()?;
+    let tables = reader.whole()?;
     reader.expect(b',', "[tables hash, values hash]")?;
-    let values = reader.hash()?;
+    let values = reader.whole()?;
     reader.expect(b']', "the end of [tables hash, values hash]")?;
     Ok([tables, values])
 }

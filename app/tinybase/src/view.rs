@@ -24,10 +24,19 @@ impl<'a> RowView<'a> {
 
 impl Store {
     pub fn table_ids(&self) -> impl Iterator<Item = &str> {
-        self.tables
-            .keys()
-            .map(|id| &**id)
-            .filter(|id| self.rows(id).next().is_some())
+        let tables = self.tables.iter();
+        let live = tables.filter(|(_, table)| table.live > 0);
+        live.map(|(id, _)| &**id)
+    }
+
+    /// How many rows a table has.
+    pub fn row_count(&self, table: &str) -> usize {
+        self.tables.get(table).map_or(0, |table| table.live)
+    }
+
+    /// Whether there is such a row.
+    pub fn is_live(&self, table: &str, row: &str) -> bool {
+        self.row(table, row).is_some()
     }
 
     /// The rows of a table in the order in which they came to be.
@@ -36,7 +45,7 @@ impl Store {
             .get(table)
             .into_iter()
             .flat_map(|table| &table.rows)
-            .filter(|(_, row)| is_live(&row.cells))
+            .filter(|(_, row)| row.live > 0)
             .map(|(id, row)| RowView {
                 id,
                 cells: &row.cells,
@@ -46,7 +55,7 @@ impl Store {
 
     pub fn row(&self, table: &str, row: &str) -> Option<RowView<'_>> {
         let (id, row) = self.tables.get(table)?.rows.get_key_value(row)?;
-        is_live(&row.cells).then_some(RowView {
+        (row.live > 0).then_some(RowView {
             id,
             cells: &row.cells,
             names: &self.names,
@@ -65,10 +74,6 @@ impl Store {
     pub fn value(&self, id: &str) -> Option<&Value> {
         live(&self.values, &self.names, id)
     }
-}
-
-fn is_live(cells: &Cells) -> bool {
-    cells.list().iter().any(|cell| !cell.value.is_undefined())
 }
 
 fn live<'a>(cells: &'a Cells, names: &Names, id: &str) -> Option<&'a Value> {

@@ -5,10 +5,11 @@
     reason = "the functions shared by the tests are test code too"
 )]
 
+use indexmap::IndexMap;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use tinybase::frame::{Assembler, Frame, Payload, write_parts};
-use tinybase::{Changes, Form, Mark, Place, Restore, Store, Value};
+use tinybase::{Changes, Form, Mark, Place, Refused, Restore, Store, Value};
 
 const NOW: u64 = 1_764_000_000_000;
 const CLIENTS: usize = 3;
@@ -105,6 +106,90 @@ fn synchronize(a: &mut Store, b: &mut Store) -> usize {
     bytes
 }
 
+/// What a database would hold: the last record of each place, in the order of their first, and all
+/// marks.
+#[derive(Default)]
+struct Database {
+    records: IndexMap<OwnedPlace, String>,
+    marks: Vec<(OwnedPlace, u32, u32)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum OwnedPlace {
+    Row(String, String),
+    Value(String),
+    Table(String),
+    Other(&'static str),
+}
+
+impl OwnedPlace {
+    fn of(place: Place<'_>) -> Self {
+        match place {
+            Place::Row { table, row } => Self::Row(table.into(), row.into()),
+            Place::Value(id) => Self::Value(id.into()),
+            Place::Table(id) => Self::Table(id.into()),
+            Place::Tables => Self::Other("tables"),
+            Place::Values => Self::Other("values"),
+            Place::Forgotten => Self::Other("forgotten"),
+        }
+    }
+
+    fn place(&self) -> Place<'_> {
+        match self {
+            Self::Row(table, row) => Place::Row { table, row },
+            Self::Value(id) => Place::Value(id),
+            Self::Table(id) => Place::Table(id),
+            Self::Other("tables") => Place::Tables,
+            Self::Other("values") => Place::Values,
+            Self::Other(_) => Place::Forgotten,
+        }
+    }
+}
+
+impl Database {
+    /// Commits, and keeps what changed.
+    fn persist(&mut self, store: &mut Store) {
+        let batch = store.commit();
+        for record in store.records_of(&batch) {
+            self.records
+                .insert(OwnedPlace::of(record.place), record.text);
+        }
+        for mark in store.marks_of(&batch) {
+            self.marks
+                .push((OwnedPlace::of(mark.place), mark.hash, mark.revision));
+        }
+    }
+
+    fn put(&mut self, store: &Store) {
+        for record in store.records() {
+            self.records
+                .insert(OwnedPlace::of(record.place), record.text);
+        }
+    }
+
+    fn restored(&self) -> Store {
+        let mut restore = Restore::new("server");
+        for (place, text) in &self.records {
+            restore.record(place.place(), text).unwrap();
+        }
+        for (place, hash, revision) in &self.marks {
+            restore.mark(Mark {
+                place: place.place(),
+                hash: *hash,
+                revision: *revision,
+            });
+        }
+        restore.finish()
+    }
+}
+
+fn counts(store: &Store) -> Vec<(String, usize)> {
+    let tables = store.table_ids();
+    tables
+        .map(|id| (id.to_owned(), store.row_count(id)))
+        .collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -159,32 +244,76 @@ proptest! {
     }
 
     #[test]
-    fn batches_persisted_stamp_by_stamp_make_the_store_again(edits in edits()) {
+    fn batches_persisted_row_by_row_make_the_store_again(edits in edits()) {
         let mut store = Store::new("server");
-        // What a table of a database would hold: the last stamp of each place.
-        let mut rows = std::collections::BTreeMap::new();
+        let mut database = Database::default();
         for message in messages(&edits) {
             let _ = store.receive(&message, NOW).unwrap();
-            let batch = store.commit();
-            for stamp in store.stamps_of(&batch) {
-                prop_assert_eq!(stamp.revision, batch.revision());
-                rows.insert(format!("{:?}", stamp.place), format!("{stamp:?}"));
-            }
+            database.persist(&mut store);
         }
-        let all: Vec<String> = store.stamps().map(|stamp| format!("{stamp:?}")).collect();
-        prop_assert_eq!(all.len(), rows.len());
-        prop_assert!(all.iter().all(|stamp| rows.values().any(|held| held == stamp)));
+        let mut whole = Database::default();
+        whole.put(&store);
+        prop_assert_eq!(&whole.records, &database.records);
 
         let mut restore = Restore::new("server");
-        for stamp in store.stamps() {
-            restore.stamp(stamp.place, stamp.value.clone(), stamp.clock, stamp.revision);
+        for record in store.records() {
+            restore.record(record.place, &record.text).unwrap();
         }
         let mut again = restore.finish();
         prop_assert_eq!(again.content_json(Form::Encoded), store.content_json(Form::Encoded));
+        prop_assert_eq!(again.plain_json(), store.plain_json());
+        prop_assert_eq!(counts(&again), counts(&store));
         // Wherever its wall clock is now, its edits are newer than all that it holds.
         again.set_cell("todos", "a", "text", Value::text("after").unwrap(), NOW - 1_000_000);
         let text = again.cell("todos", "a", "text").map(Value::kind);
         prop_assert_eq!(text, Some(tinybase::Kind::Text("after".into())));
+        prop_assert_eq!(sorted(&database.restored()), sorted(&store));
+    }
+
+    #[test]
+    fn live_rows_are_counted_as_they_come_and_go(edits in edits()) {
+        let mut store = Store::new("server");
+        for message in messages(&edits) {
+            let _ = store.receive(&message, NOW).unwrap();
+            for table in ["todos", "7"] {
+                prop_assert_eq!(store.row_count(table), store.rows(table).count());
+                prop_assert_eq!(store.table_ids().any(|id| id == table), store.row_count(table) > 0);
+                for row in ["a", "b", "10", "9"] {
+                    let cells = store.row(table, row).map_or(0, |row| row.cells().count());
+                    prop_assert_eq!(store.is_live(table, row), cells > 0);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_check_sees_all_that_would_change_and_keeps_it_out(edits in edits()) {
+        let (mut store, mut open) = (Store::new("server"), Store::new("server"));
+        for message in messages(&edits) {
+            let mut seen = 0;
+            let refused = store.receive_checked(&message, NOW, |_, changes| {
+                seen = changes.rows().flat_map(|row| row.cells()).count() + changes.values().count();
+                Err(changes.len())
+            });
+            prop_assert_eq!(refused, Err(Refused::Refused(seen)));
+            prop_assert!(store.commit().is_empty());
+            let received = open.receive_checked(&message, NOW, |_, _| Ok::<(), ()>(())).unwrap();
+            // Everybody edits on their own, so all of it wins or is older than what others did.
+            prop_assert_eq!(received.forwardable, received.applied.taken == seen);
+            let _ = open.commit();
+        }
+        prop_assert_eq!(store.hashes(), [0, 0]);
+        // Answers to our questions are checked too.
+        let mut to_store = vec![open.announcement()];
+        while let Some(message) = to_store.pop() {
+            match store.receive_checked(&message, NOW, |_, _| Err(())) {
+                Ok(received) => for question in received.replies {
+                    to_store.extend(open.receive(&question, NOW).unwrap().replies);
+                },
+                Err(refused) => prop_assert_eq!(refused, Refused::Refused(())),
+            }
+        }
+        prop_assert_eq!(store.hashes(), [0, 0]);
     }
 
     #[test]
@@ -300,13 +429,8 @@ fn a_peer_that_misses_ten_of_ten_thousand_rows_gets_little_more_than_those() {
     // Also when it was away while the server was evicted: marks are persisted.
     let mut again = client_copy(&client);
     restored.mark(mark(Place::Table("todos"), table_hash(&client)));
-    for stamp in server.stamps() {
-        restored.stamp(
-            stamp.place,
-            stamp.value.clone(),
-            stamp.clock,
-            stamp.revision,
-        );
+    for record in server.records() {
+        restored.record(record.place, &record.text).unwrap();
     }
     let mut restored = restored.finish();
     for (server, client) in [(&mut server, &mut client), (&mut restored, &mut again)] {

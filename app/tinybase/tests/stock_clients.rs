@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use npm::Peers;
 use serde_json::{Value as Json, json};
-use tinybase::{Changes, Form, Store, Value};
+use tinybase::{Changes, Form, MessageKind, Store, Value};
 
 const CLIENTS: [&str; 3] = ["alice", "bob", "carol"];
 const TABLES: [&str; 2] = ["todos", "7"];
@@ -107,7 +107,7 @@ impl Room {
         if !self.online.contains(&&*from) {
             return;
         }
-        if to.is_empty() {
+        if to.is_empty() && tinybase::kind(&message) != Ok(MessageKind::ContentDiff) {
             self.send_to_others(&from, &from, &message);
         }
         if to.is_empty() || to == "S" {
@@ -117,7 +117,9 @@ impl Room {
                 self.send(&from, "S", reply);
             }
             let batch = self.store.commit();
-            if !batch.is_empty() && !received.broadcast {
+            if received.forwardable {
+                self.send_to_others(&from, &from, &message);
+            } else if !batch.is_empty() {
                 let news = self.store.broadcast(&batch);
                 self.send_to_others(&from, "S", &news);
             }

@@ -279,6 +279,8 @@ fn recorded_sessions_are_understood() {
             };
             let received = live.receive(message, start() + 1000).unwrap();
             let asked = parse(message);
+            let kind = tinybase::kind(message).unwrap();
+            assert_eq!(asked[1], kind as u8, "{message}");
             if event[1] == "<" && asked[1] == 0 {
                 assert_eq!(received.replies, [""; 0]);
             } else if event[1] == ">" && (4..=7).contains(&asked[1].as_u64().unwrap()) {

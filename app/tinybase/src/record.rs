@@ -1,0 +1,148 @@
+//! What a host persists: a record for each row, for each value, and for the few other things that
+//! a store remembers. A record is a short JSON text under the name of its place.
+
+use std::fmt::Write as _;
+
+use crate::batch::Batch;
+use crate::cells::Cell;
+use crate::hlc::Hlc;
+use crate::store::{Map, Store, Touched};
+use crate::text::quote_into;
+use crate::value::Form;
+
+/// One entry of whatever the host persists. A later one of the same place replaces it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
+    pub place: Place<'a>,
+    /// All stamps of the place, tombstones too, as JSON that only [`crate::Restore`] reads.
+    pub text: String,
+}
+
+/// What a record or a mark is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place<'a> {
+    /// A row with all its cells.
+    Row {
+        table: &'a str,
+        row: &'a str,
+    },
+    Value(&'a str),
+    /// The clock that all tables, a table, or all values have of their own, in content from
+    /// before TinyBase 6 only.
+    Tables,
+    Table(&'a str),
+    Values,
+    /// Up to when tombstones were forgotten.
+    Forgotten,
+}
+
+/// A place by its position in the store.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum At {
+    Row(usize, usize),
+    Value(usize),
+    Tables,
+    Table(usize),
+    Values,
+    Forgotten,
+}
+
+impl Store {
+    /// The records that a batch changed, as they are now, each once.
+    pub fn records_of<'a>(&'a self, batch: &Batch) -> impl Iterator<Item = Record<'a>> + use<'a> {
+        let touched = batch.touched.iter();
+        let mut places: Vec<At> = touched.map(|touched| at(*touched)).collect();
+        places.sort_unstable();
+        places.dedup();
+        places.into_iter().map(|at| self.record(at))
+    }
+
+    /// All records of the store.
+    pub fn records(&self) -> impl Iterator<Item = Record<'_>> {
+        let tables = self.tables.values().enumerate();
+        let rows =
+            tables.flat_map(|(at, table)| (0..table.rows.len()).map(move |r| At::Row(at, r)));
+        let values = (0..self.values.list().len()).map(At::Value);
+        let clocks = self.map_clocks.keys().filter_map(|map| match *map {
+            Map::Tables => Some(At::Tables),
+            Map::Table(at) => Some(At::Table(at)),
+            Map::Values => Some(At::Values),
+            // In the row's record.
+            Map::Row(..) => None,
+        });
+        let forgotten = (!self.forgotten.is_none()).then_some(At::Forgotten);
+        let places = rows.chain(values).chain(clocks).chain(forgotten);
+        places.map(|at| self.record(at))
+    }
+
+    fn record(&self, at: At) -> Record<'_> {
+        let of_clock = |place, clock: Hlc| Record {
+            place,
+            text: format!("\"{clock}\""),
+        };
+        match at {
+            At::Row(table, row) => self.row_record(table, row),
+            At::Value(at) => {
+                let value = &self.values.list()[at];
+                let mut text = String::from("[");
+                write_stamp(&mut text, value);
+                text.push(']');
+                Record {
+                    place: Place::Value(self.names.id(value.name)),
+                    text,
+                }
+            }
+            At::Tables => of_clock(Place::Tables, self.map_clock(Map::Tables)),
+            At::Table(at) => of_clock(
+                Place::Table(self.table_at(at).0),
+                self.map_clock(Map::Table(at)),
+            ),
+            At::Values => of_clock(Place::Values, self.map_clock(Map::Values)),
+            At::Forgotten => of_clock(Place::Forgotten, self.forgotten),
+        }
+    }
+
+    /// `[[row's clock, revision], cell id, cell, clock, revision, …]`; the row's own clock is
+    /// there when it has one.
+    fn row_record(&self, table_at: usize, row_at: usize) -> Record<'_> {
+        let (table, row, cells) = self.row_at(table_at, row_at);
+        let mut text = String::with_capacity(cells.list().len() * 64);
+        let clock = self.map_clock(Map::Row(table_at, row_at));
+        let mut comma = "[";
+        if !clock.is_none() {
+            let _ = write!(text, "[[\"{clock}\",{}]", cells.revision);
+            comma = ",";
+        }
+        for cell in cells.list() {
+            text.push_str(std::mem::replace(&mut comma, ","));
+            quote_into(&mut text, self.names.id(cell.name));
+            text.push(',');
+            write_stamp(&mut text, cell);
+        }
+        text.push(']');
+        Record {
+            place: Place::Row { table, row },
+            text,
+        }
+    }
+}
+
+fn at(touched: Touched) -> At {
+    match touched {
+        Touched::Cell(table, row, _) | Touched::RowClock(table, row) => {
+            At::Row(table as usize, row as usize)
+        }
+        Touched::Value(at) => At::Value(at as usize),
+        Touched::TablesClock => At::Tables,
+        Touched::TableClock(at) => At::Table(at as usize),
+        Touched::ValuesClock => At::Values,
+    }
+}
+
+/// `thing,clock,revision`.
+fn write_stamp(text: &mut String, cell: &Cell) {
+    cell.value.write(text, Form::Encoded);
+    text.push_str(",\"");
+    text.push_str(cell.clock.write(&mut [0; 16]));
+    let _ = write!(text, "\",{}", cell.revision);
+}
