@@ -17,7 +17,7 @@ pub const TABLES: usize = 32;
 /// Values of one list.
 pub const VALUES: usize = 1_000;
 /// Bytes in one WebSocket message of the plain protocol.
-pub const MESSAGE: usize = MEGABYTE as usize;
+pub const MESSAGE: usize = 1_048_576;
 /// Bytes in a posted form.
 pub const FORM: usize = 65_536;
 /// Todos on one page.
