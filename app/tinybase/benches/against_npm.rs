@@ -17,7 +17,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use serde_json::Value as Json;
-use tinybase::{Changes, Form, Store, Value};
+use tinybase::{Changes, Form, Record, Restore, Store, Value};
 
 const TODOS: usize = 100_000;
 const MISSING: usize = 10;
@@ -57,6 +57,7 @@ struct Texts {
     edits: String,
     singles: Vec<String>,
     missing: String,
+    content: String,
 }
 
 impl Texts {
@@ -86,6 +87,7 @@ impl Texts {
         let singles = (0..TODOS)
             .map(|at| recorded(&mut toggling, |store| toggle(store, at)))
             .collect();
+        let content = writer.content_json(Form::Plain);
         let missing = recorded(&mut writer, |store| {
             (TODOS..TODOS + MISSING).for_each(|at| add_todo(store, at, NOW + 3));
         });
@@ -95,6 +97,7 @@ impl Texts {
             edits,
             singles,
             missing,
+            content,
         }
     }
 }
@@ -165,6 +168,7 @@ fn measure_npm(texts: &Texts) -> Json {
         ("others.json", &texts.others),
         ("edits.json", &texts.edits),
         ("missing.json", &texts.missing),
+        ("content.json", &texts.content),
         ("singles.txt", &texts.singles.join("\n")),
     ] {
         std::fs::write(folder.join(name), text).unwrap();
@@ -207,6 +211,11 @@ fn main() {
         npm("memory") / 1e6,
         memory / 1e6,
     );
+
+    let records: Vec<_> = held.records().collect();
+    let restore = best(|| (), |()| drop(restored(&records)));
+    assert_eq!(restored(&records).hashes(), held.hashes());
+    line("restore what was persisted", "ms", npm("restore"), restore);
 
     let batch = best(
         || loaded("a", &[&texts.todos]),
@@ -292,12 +301,17 @@ fn body(question: &str) -> String {
     question[start..question.len() - 1].to_owned()
 }
 
-/// A server that knows no hash of its past.
-fn forgetful(texts: &Texts) -> Store {
-    let store = loaded("server", &[&texts.todos, &texts.missing]);
-    let mut restore = tinybase::Restore::new("server");
-    for record in store.records() {
+fn restored(records: &[Record<'_>]) -> Store {
+    let mut restore = Restore::new("server");
+    for record in records {
         restore.record(record.place, &record.text).unwrap();
     }
     restore.finish()
+}
+
+/// A server that knows no hash of its past.
+fn forgetful(texts: &Texts) -> Store {
+    let store = loaded("server", &[&texts.todos, &texts.missing]);
+    let records: Vec<_> = store.records().collect();
+    restored(&records)
 }

@@ -29,6 +29,7 @@ const others = text('others.json');
 const edits = text('edits.json');
 const singles = text('singles.txt').split('\n');
 const missing = text('missing.json');
+const content = text('content.json');
 const out = {};
 
 setFlagsFromString('--expose-gc');
@@ -40,6 +41,8 @@ gc();
 const after = process.memoryUsage();
 out.memory = after.heapUsed + after.external - before.heapUsed - before.external;
 
+out.restore = best(() => createMergeableStore('a', () => now), (store) =>
+  store.setMergeableContent(JSON.parse(content)));
 out.batch = best(() => make('a', todos), (store) => store.applyMergeableChanges(JSON.parse(edits)));
 out.singles = best(() => make('a', todos), (store) =>
   singles.forEach((single) => store.applyMergeableChanges(JSON.parse(single))));
