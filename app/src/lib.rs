@@ -15,6 +15,7 @@ pub mod limit;
 pub mod merge;
 pub mod message;
 pub mod object;
+pub mod order;
 pub mod page;
 pub mod room;
 pub mod route;
