@@ -1,7 +1,5 @@
 //! Which todos the page lists.
 
-use crate::todos::Todo;
-
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Filter {
     #[default]
@@ -30,11 +28,11 @@ impl Filter {
             .unwrap_or_default()
     }
 
-    pub fn shows(self, todo: &Todo) -> bool {
+    pub fn shows(self, completed: bool) -> bool {
         match self {
             Self::All => true,
-            Self::Active => !todo.completed,
-            Self::Completed => todo.completed,
+            Self::Active => !completed,
+            Self::Completed => completed,
         }
     }
 }

@@ -38,13 +38,6 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = fetch)]
     pub fn send(this: &Stub, request: &Request) -> Result<Promise, JsValue>;
 
-    /// A WebSocket that takes text which already is JavaScript's, so that telling many costs one
-    /// conversion.
-    pub type Socket;
-
-    #[wasm_bindgen(method, catch)]
-    pub fn send(this: &Socket, text: &JsString) -> Result<(), JsValue>;
-
     /// A Durable Object's storage.
     pub type Storage;
 
@@ -54,6 +47,10 @@ extern "C" {
         this: &Storage,
         write: &mut dyn FnMut() -> Result<(), JsValue>,
     ) -> Result<(), JsValue>;
+
+    /// Has the object woken at that time, in milliseconds since 1970.
+    #[wasm_bindgen(method, catch, js_name = setAlarm)]
+    pub fn set_alarm(this: &Storage, at: f64) -> Result<Promise, JsValue>;
 
     #[wasm_bindgen(js_namespace = crypto, js_name = getRandomValues)]
     fn fill_with_randomness(bytes: &Uint8Array) -> Uint8Array;

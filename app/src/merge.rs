@@ -222,7 +222,7 @@ fn difference(
     }
     let present = todos
         .iter()
-        .map(|row| &row.id)
+        .map(|(id, _)| id)
         .filter(|id| !then.contains_key(&***id));
     let gone = present.map(Id::clone).chain(
         then.iter()
@@ -264,13 +264,14 @@ mod tests {
                 clients: Vec::new(),
                 now: 1_000,
             };
-            for (position, id) in (0..).zip(todos) {
+            let rows = todos.iter().map(|id| {
                 let todo = Todo {
                     text: format!("text of {id}"),
                     completed: false,
                 };
-                room.todos.restore(position, Id::from(*id), todo);
-            }
+                (Id::from(*id), todo)
+            });
+            room.todos = rows.collect();
             let has = room.everything();
             for _ in 0..clients {
                 room.clients.push(Client {
@@ -283,10 +284,7 @@ mod tests {
         }
 
         fn everything(&self) -> Vec<(Id, Todo)> {
-            self.todos
-                .iter()
-                .map(|row| (Id::clone(&row.id), row.todo.clone()))
-                .collect()
+            self.todos.iter().cloned().collect()
         }
 
         /// The client reads all that it was sent; each message replaces what it has.
@@ -306,8 +304,7 @@ mod tests {
                 client
                     .bases
                     .edit(&store, &self.todos, &self.history, self.now);
-            let effects = self.todos.effects(changes);
-            self.todos.apply(&effects);
+            let effects = crate::todos::tests::apply(&mut self.todos, changes);
             if !effects.is_empty() {
                 self.history.record(&effects, self.now);
             }
@@ -425,7 +422,7 @@ mod tests {
         room.edits(0, add("e"));
         room.edits(1, set("b", |b| b.completed = true));
         room.edits(1, delete("c"));
-        let ids: Vec<_> = room.todos.iter().map(|row| row.id.to_string()).collect();
+        let ids: Vec<_> = room.todos.iter().map(|(id, _)| id.to_string()).collect();
         assert_eq!(ids, ["a", "b", "d", "e"]);
         assert!(room.todos.get("a").unwrap().completed && room.todos.get("b").unwrap().completed);
     }

@@ -1,4 +1,4 @@
-//! Reading what clients send: whole stores of the plain protocol, and the page's own patches.
+//! Reading what clients of the plain protocol send: whole stores.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,17 +8,9 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
+use crate::gate::{check_id, check_text};
 use crate::limit;
-use crate::todos::{Change, Changes, Id, Todo};
-
-/// What a client says over its WebSocket.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Message {
-    /// The plain protocol: all that this client has.
-    Store(Vec<(Id, Todo)>),
-    /// The page's dialect: what this client changed, to be acknowledged by number.
-    Patch { number: u64, changes: Changes },
-}
+use crate::todos::{Id, Todo};
 
 /// Why a message was not taken; becomes the WebSocket's close code and reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +34,8 @@ impl Rejection {
     }
 }
 
-/// Close codes of RFC 6455, section 7.4.1.
+/// Why a WebSocket is closed. Those below 4000 are of RFC 6455, section 7.4.1; those above follow
+/// HTTP's status codes.
 pub mod close {
     /// Binary data: only text is spoken here.
     pub const UNSUPPORTED: u16 = 1003;
@@ -54,41 +47,21 @@ pub mod close {
     pub const TOO_BIG: u16 = 1009;
     /// The object failed to store it.
     pub const FAILED: u16 = 1011;
+    /// Somebody who may only read has written.
+    pub const FORBIDDEN: u16 = 4403;
+    /// The storage is full.
+    pub const FULL: u16 = 4507;
 }
 
 /// Reads and checks a text message. Nothing of a message that breaks one rule is taken.
-pub fn read(text: &str) -> Result<Message, Rejection> {
+pub fn read(text: &str) -> Result<Vec<(Id, Todo)>, Rejection> {
     if text.len() > limit::MESSAGE {
         return Err(Rejection::new(close::TOO_BIG, "message is over 1 MiB"));
     }
-    let Object(envelope) = serde_json::from_str(text).map_err(Rejection::malformed)?;
-    match envelope {
-        Envelope {
-            tables: Some(Object(tables)),
-            patch: None,
-            number: None,
-            ..
-        } => store(tables.todos).map(Message::Store),
-        Envelope {
-            tables: None,
-            values: None,
-            patch: Some(patch),
-            number: Some(number),
-        } => {
-            let changes = patch
-                .0
-                .into_iter()
-                .map(|(id, cells)| {
-                    change(&id, cells.map(|Object(cells)| cells))
-                        .map(|change| (Id::from(id), change))
-                })
-                .collect::<Result<_, _>>()?;
-            Ok(Message::Patch { number, changes })
-        }
-        _ => Err(Rejection::malformed(
-            "message is neither a store nor a patch",
-        )),
-    }
+    let Object(Envelope { tables, .. }) =
+        serde_json::from_str(text).map_err(Rejection::malformed)?;
+    let Object(tables) = tables;
+    store(tables.todos)
 }
 
 fn store(todos: Ordered<Todo>) -> Result<Vec<(Id, Todo)>, Rejection> {
@@ -106,46 +79,13 @@ fn store(todos: Ordered<Todo>) -> Result<Vec<(Id, Todo)>, Rejection> {
         .collect()
 }
 
-fn change(id: &str, cells: Option<Cells>) -> Result<Change, Rejection> {
-    check_id(id)?;
-    let Some(Cells { text, completed }) = cells else {
-        return Ok(Change::Delete);
-    };
-    if let Some(text) = &text {
-        check_text(text)?;
-    }
-    Ok(Change::Set { text, completed })
-}
-
-/// As [`check_text`], for ids.
-pub fn check_id(id: &str) -> Result<(), Rejection> {
-    if id.is_empty() || id.chars().count() > limit::ID || id.chars().any(char::is_control) {
-        let reason = "a todo's id has 1 to 64 characters and no control characters";
-        return Err(Rejection::new(close::POLICY, reason));
-    }
-    Ok(())
-}
-
-/// The same rule for every way in; forms use it as well.
-pub fn check_text(text: &str) -> Result<(), Rejection> {
-    // Most texts are short enough even if every byte were a character.
-    if text.len() > limit::TEXT && text.chars().count() > limit::TEXT {
-        return Err(Rejection::new(
-            close::POLICY,
-            "a todo's text has at most 2000 characters",
-        ));
-    }
-    Ok(())
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Envelope {
-    tables: Option<Object<Tables>>,
+    tables: Object<Tables>,
     /// TinyBase's other half, not used here: accepted when empty, so that nothing gets lost.
-    values: Option<Object<Nothing>>,
-    patch: Option<Ordered<Option<Object<Cells>>>>,
-    number: Option<u64>,
+    #[serde(rename = "values")]
+    _values: Option<Object<Nothing>>,
 }
 
 #[derive(Deserialize)]
@@ -157,13 +97,6 @@ struct Nothing {}
 struct Tables {
     #[serde(default)]
     todos: Ordered<Todo>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Cells {
-    text: Option<String>,
-    completed: Option<bool>,
 }
 
 impl<'de> Deserialize<'de> for Todo {
@@ -256,9 +189,7 @@ mod tests {
     fn a_whole_store_is_read_in_its_order() {
         let text = r#"{"tables":{"todos":{"b":{"text":"tea","completed":true},
             "a":{"completed":false,"text":""}}},"values":{}}"#;
-        let Message::Store(todos) = read(text).unwrap() else {
-            panic!("not a store")
-        };
+        let todos = read(text).unwrap();
         let ids: Vec<&str> = todos.iter().map(|(id, _)| &**id).collect();
         assert_eq!(ids, ["b", "a"]);
         assert_eq!(
@@ -273,24 +204,8 @@ mod tests {
     #[test]
     fn a_store_without_todos_is_an_empty_one() {
         for text in [r#"{"tables":{},"values":{}}"#, r#"{"tables":{"todos":{}}}"#] {
-            assert_eq!(read(text).unwrap(), Message::Store(Vec::new()));
+            assert_eq!(read(text).unwrap(), Vec::new());
         }
-    }
-
-    #[test]
-    fn a_patch_sets_cells_and_deletes_todos() {
-        let text = r#"{"patch":{"1":{"completed":true},"2":null},"number":7}"#;
-        let changes = vec![
-            (
-                "1".into(),
-                Change::Set {
-                    text: None,
-                    completed: Some(true),
-                },
-            ),
-            ("2".into(), Change::Delete),
-        ];
-        assert_eq!(read(text).unwrap(), Message::Patch { number: 7, changes });
     }
 
     #[test]
@@ -339,9 +254,7 @@ mod tests {
     fn of_a_key_that_comes_twice_the_last_counts() {
         let text = r#"{"tables":{"todos":{"1":{"text":"a","completed":false},
             "1":{"text":"b","completed":false}}}}"#;
-        let Message::Store(todos) = read(text).unwrap() else {
-            panic!("not a store")
-        };
+        let todos = read(text).unwrap();
         assert_eq!(todos.len(), 1);
         assert_eq!(todos[0].1.text, "b");
     }

@@ -1,4 +1,4 @@
-//! The Durable Object of one user: the todos in memory and on disk, and everybody connected.
+//! The Durable Object: its lists in memory and on disk, and everybody connected.
 //!
 //! It sleeps whenever nothing happens; the WebSockets stay open meanwhile. What it needs when it
 //! wakes up is in the database and in what is attached to each socket.
@@ -16,41 +16,50 @@ use worker::web_sys::{self, Request, Response, ResponseInit};
 use worker::{Env, State, WebSocket, WebSocketPair, console_error, worker_sys};
 
 use crate::answer::{self, JSON, PAGE, text};
+use crate::disk::Disk;
+use crate::duties::{self, Duty};
 use crate::form;
-use crate::hop::{Ask, Hop, Visit};
+use crate::gate::Limits;
+use crate::hop::{Ask, Hop, Pass, Visit};
 use crate::identity::{decode, encode};
-use crate::js::{Socket, now};
-use crate::limit;
-use crate::message::{self, Rejection, close};
+use crate::js::{now, random};
+use crate::list::List;
+use crate::message::{Rejection, close};
 use crate::page;
-use crate::room::{self, Dialect, MemberId, Plan, Room};
-use crate::store::Store;
+use crate::presence::Who;
+use crate::room::{Dialect, Guest, Mail, MemberId, Room, To, Turn};
+use crate::sheet::{Right, Sheet};
+use crate::sockets::Sockets;
 use crate::usage::Level;
-
-/// The WebSocket subprotocol that asks for the patch dialect.
-const PATCHES: &str = "patch.todos";
 
 #[wasm_bindgen]
 pub struct TinyBaseStore(Rc<Object>);
 
 struct Object {
     state: State,
+    limits: Limits,
     awake: RefCell<Option<Awake>>,
 }
 
 /// What is kept in memory between events.
 struct Awake {
-    store: Store,
-    room: Room,
-    sockets: BTreeMap<MemberId, WebSocket>,
+    disk: Disk,
+    limits: Limits,
+    rooms: BTreeMap<String, Room>,
+    sockets: Sockets,
+    /// Which list a socket has open.
+    places: BTreeMap<MemberId, String>,
     kept: Kept,
+    /// Memory has got ahead of the disk: it is to be read anew.
+    spoilt: bool,
 }
 
 /// What is attached to each socket, for after a sleep.
 #[derive(Serialize, Deserialize)]
 struct Attachment {
     member: MemberId,
-    dialect: Dialect,
+    list: String,
+    guest: Guest,
 }
 
 // Written out, not by `#[durable_object]`: that builds each response twice, and answers later what
@@ -60,9 +69,9 @@ impl TinyBaseStore {
     #[wasm_bindgen(constructor)]
     #[expect(clippy::needless_pass_by_value, reason = "the platform's signature")]
     pub fn new(state: worker_sys::DurableObjectState, env: Env) -> Self {
-        let _ = env;
         Self(Rc::new(Object {
             state: state.into(),
+            limits: limits(&env),
             awake: RefCell::default(),
         }))
     }
@@ -77,11 +86,17 @@ impl TinyBaseStore {
         let Hop { ask, visit, cookie } =
             Hop::from_url(&url).ok_or("the worker and its object are of different versions")?;
         let cookie = cookie.as_deref();
+        let Some(right) = right_of(&visit.pass) else {
+            return text(403, "Refused: this list is not shared with you.", &[]).map(Into::into);
+        };
         match ask {
-            Ask::Page | Ask::Json => self.0.awake()?.read(ask, &visit, key, cookie),
-            Ask::Usage => self.0.awake()?.usage(cookie),
+            Ask::Page | Ask::Json => self.0.awake()?.read(ask, &visit, right, key, cookie),
+            Ask::Usage => self.0.awake()?.usage(&visit, cookie),
             Ask::Export => self.0.awake()?.export(&visit, cookie),
-            Ask::Plain | Ask::Sync => self.0.connect(request, cookie),
+            Ask::Plain | Ask::Sync => self.0.connect(request, ask, &visit, right, cookie),
+            Ask::Form if right < Right::Write => {
+                text(403, "Refused: you may read this list, not change it.", &[])
+            }
             Ask::Form => return self.post(request, visit, cookie.map(str::to_owned)),
         }
         .map(Into::into)
@@ -90,22 +105,21 @@ impl TinyBaseStore {
     #[wasm_bindgen(js_name = webSocketMessage)]
     pub fn websocket_message(
         &self,
-        socket: web_sys::WebSocket,
+        socket: &web_sys::WebSocket,
         message: &JsValue,
     ) -> Result<(), JsValue> {
-        self.0.awake()?.hear(&socket.into(), message.as_string())
+        self.0.awake()?.hear(socket, message.as_string())
     }
 
     #[wasm_bindgen(js_name = webSocketClose)]
     pub fn websocket_close(
         &self,
-        socket: web_sys::WebSocket,
+        socket: &web_sys::WebSocket,
         code: u16,
         reason: &str,
         _was_clean: bool,
     ) -> Result<(), JsValue> {
-        let socket = WebSocket::from(socket);
-        self.0.awake()?.part(&socket)?;
+        self.0.awake()?.part(socket)?;
         // Answers the other side's goodbye, where the platform hasn't yet. 1005 and the like are
         // never sent.
         let code = if matches!(code, 1000 | 1001 | 3000..=4999) {
@@ -113,17 +127,29 @@ impl TinyBaseStore {
         } else {
             1000
         };
-        let _ = socket.close(Some(code), Some(reason));
+        let _ = socket.close_with_code_and_reason(code, reason);
         Ok(())
     }
 
     #[wasm_bindgen(js_name = webSocketError)]
     pub fn websocket_error(
         &self,
-        socket: web_sys::WebSocket,
+        socket: &web_sys::WebSocket,
         _error: &JsValue,
     ) -> Result<(), JsValue> {
-        self.0.awake()?.part(&socket.into())
+        self.0.awake()?.part(socket)
+    }
+
+    /// Does what is due.
+    pub fn alarm(&self) -> Result<(), JsValue> {
+        let mut awake = self.0.awake()?;
+        let now = now();
+        for duty in duties::take_due(&awake.disk, now)? {
+            match duty {
+                Duty::AskAgain => awake.ask_again(now)?,
+            }
+        }
+        duties::wake_for_next(&awake.disk)
     }
 }
 
@@ -144,103 +170,169 @@ impl TinyBaseStore {
     }
 }
 
+/// What a visitor may do who comes with this; nothing for a link that is none.
+fn right_of(pass: &Pass) -> Option<Right> {
+    match pass {
+        Pass::Own => Some(Right::Own),
+        Pass::Share(_) | Pass::Member => None,
+    }
+}
+
+/// The limits that the worker's variables set, else the usual ones.
+fn limits(env: &Env) -> Limits {
+    let number = |name: &str| {
+        let value = Reflect::get(env, &name.into()).ok()?;
+        let text = || value.as_string()?.parse().ok();
+        value.as_f64().or_else(text).filter(|number| *number >= 1.0)
+    };
+    let usual = Limits::default();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "beyond what fits it is the greatest number that does"
+    )]
+    Limits {
+        todos: number("LIMIT_TODOS").map_or(usual.todos, |number| number as usize),
+        storage: number("LIMIT_STORAGE").map_or(usual.storage, |number| number as u64),
+    }
+}
+
 impl Object {
     fn awake(&self) -> worker::Result<RefMut<'_, Awake>> {
-        if self.awake.borrow().is_none() {
-            let awake = Awake::from_sleep(&self.state)?;
+        if self
+            .awake
+            .borrow()
+            .as_ref()
+            .is_none_or(|awake| awake.spoilt)
+        {
+            let awake = Awake::from_sleep(&self.state, self.limits)?;
             self.awake.replace(Some(awake));
         }
         RefMut::filter_map(self.awake.borrow_mut(), Option::as_mut)
             .map_err(|_| "the object fell asleep while it woke up".into())
     }
 
-    fn connect(&self, request: &Request, cookie: Option<&str>) -> Result<Response, JsValue> {
-        let asked = request
-            .headers()
-            .get("sec-websocket-protocol")?
-            .unwrap_or_default();
-        let dialect = if asked.split(',').any(|protocol| protocol.trim() == PATCHES) {
-            Dialect::Patch
+    fn connect(
+        &self,
+        request: &Request,
+        ask: Ask,
+        visit: &Visit,
+        right: Right,
+        cookie: Option<&str>,
+    ) -> Result<Response, JsValue> {
+        let dialect = if ask == Ask::Sync {
+            let key = request.headers().get("sec-websocket-key")?;
+            Dialect::Sync(key.unwrap_or_default())
         } else {
             Dialect::Plain
         };
+        let guest = Guest {
+            right,
+            who: Who::of(&visit.user),
+            share: None,
+            dialect,
+        };
         let WebSocketPair { client, server } = WebSocketPair::new()?;
         self.state.accept_web_socket(&server);
-        self.awake()?.welcome(server, dialect)?;
+        self.awake()?.welcome(&server, &visit.list, guest)?;
 
-        let mut headers = Vec::new();
-        if dialect == Dialect::Patch {
-            headers.push(("sec-websocket-protocol", PATCHES));
-        }
-        headers.extend(cookie.map(|cookie| ("set-cookie", cookie)));
-        let init = answer::init(101, headers)?;
+        let init = answer::init(101, cookie.map(|cookie| ("set-cookie", cookie)))?;
         Reflect::set(&init, &"webSocket".into(), client.as_ref())?;
         Response::new_with_opt_str_and_init(None, &init)
     }
 }
 
 impl Awake {
-    fn from_sleep(state: &State) -> worker::Result<Self> {
-        let store = Store::open(state)?;
-        let mut room = Room::new(store.load()?);
-        let mut sockets = BTreeMap::new();
+    fn from_sleep(state: &State, limits: Limits) -> worker::Result<Self> {
+        let disk = Disk::open(state)?;
+        duties::prepare(&disk)?;
+        let mut awake = Self {
+            disk,
+            limits,
+            rooms: BTreeMap::new(),
+            sockets: Sockets::new(),
+            places: BTreeMap::new(),
+            kept: Kept::default(),
+            spoilt: false,
+        };
+        let mut guests: BTreeMap<String, Vec<(MemberId, Guest)>> = BTreeMap::new();
         for socket in state.get_websockets() {
-            if let Some(Attachment { member, dialect }) = socket.deserialize_attachment()? {
-                room.join(member, dialect, now());
-                sockets.insert(member, socket);
+            if let Some(Attachment {
+                member,
+                list,
+                guest,
+            }) = socket.deserialize_attachment()?
+            {
+                awake.sockets.add(member, socket.as_ref());
+                awake.places.insert(member, list.clone());
+                guests.entry(list).or_default().push((member, guest));
             }
         }
-        Ok(Self {
-            store,
-            room,
-            sockets,
-            kept: Kept::default(),
-        })
+        for (list, guests) in guests {
+            awake.room(&list)?.resume(guests, now());
+        }
+        Ok(awake)
     }
 
-    /// The page or the store, to be kept until something changes.
+    /// The room of a list, which is read from disk when it is first asked for.
+    fn room(&mut self, list: &str) -> worker::Result<&mut Room> {
+        if !self.rooms.contains_key(list) {
+            self.rooms.retain(|_, room| room.members() > 0);
+            let room = Room::new(List::new(self.disk.load(list)?), self.limits);
+            self.rooms.insert(list.to_owned(), room);
+        }
+        let room = self.rooms.get_mut(list);
+        room.ok_or_else(|| "a list went as it came".into())
+    }
+
+    /// The page or the todos, to be kept until something changes.
     fn read(
         &mut self,
         ask: Ask,
         visit: &Visit,
+        right: Right,
         key: &str,
         cookie: Option<&str>,
     ) -> Result<Response, JsValue> {
+        let size = self.disk.size();
+        let list = self.room(&visit.list)?.list();
         let (kind, body) = match ask {
             Ask::Page => (
                 Kind::Page,
-                page::render(visit, self.room.todos(), self.store.size()),
+                page::render(visit, &Sheet::of(list, visit, right, size)),
             ),
-            _ => (Kind::Json, self.room.todos().to_json()),
+            _ => (Kind::Json, list.todos().to_json()),
         };
         let bytes = Uint8Array::from(body.as_bytes());
         self.kept.keep(key, kind, &bytes)?;
         kind.answer(&bytes, cookie)
     }
 
-    fn usage(&self, cookie: Option<&str>) -> Result<Response, JsValue> {
-        let (todos, bytes) = (self.room.todos(), self.store.size());
+    fn usage(&mut self, visit: &Visit, cookie: Option<&str>) -> Result<Response, JsValue> {
+        let (bytes, limit) = (self.disk.size(), self.limits.storage);
+        let room = self.room(&visit.list)?;
+        let (counts, connections) = (room.list().counts(), room.members());
         let usage = serde_json::json!({
             "storage": {
                 "bytes": bytes,
-                "limit": limit::STORAGE,
+                "limit": limit,
                 "level": Level::of(bytes).name(),
             },
-            "todos": todos.len(),
-            "active": todos.active(),
-            "completed": todos.completed(),
-            "connections": self.room.members(),
+            "todos": counts.all,
+            "active": counts.active(),
+            "completed": counts.completed,
+            "connections": connections,
         });
         Kind::Json.answer(&Uint8Array::from(usage.to_string().as_bytes()), cookie)
     }
 
-    fn export(&self, visit: &Visit, cookie: Option<&str>) -> Result<Response, JsValue> {
-        let bytes = Uint8Array::from(page::pretty(self.room.todos()).as_bytes());
+    fn export(&mut self, visit: &Visit, cookie: Option<&str>) -> Result<Response, JsValue> {
+        let json = self.room(&visit.list)?.list().export();
         let name = format!(
             "attachment; filename=\"todos.json\"; filename*=UTF-8''todos-{}.json",
             encode(&visit.user)
         );
-        let response = Kind::Json.answer(&bytes, cookie)?;
+        let response = Kind::Json.answer(&Uint8Array::from(json.as_bytes()), cookie)?;
         response.headers().set("content-disposition", &name)?;
         Ok(response)
     }
@@ -251,12 +343,14 @@ impl Awake {
         visit: &Visit,
         cookie: Option<&str>,
     ) -> Result<Response, JsValue> {
-        let changes = match form::changes(form, self.room.todos(), now()) {
-            Ok(changes) => changes,
+        let (size, now) = (self.disk.size(), now());
+        let room = self.room(&visit.list)?;
+        let edits = match form::edits(form, room.list(), visit.filter, now, random()) {
+            Ok(edits) => edits,
             Err(bad) => return text(400, &bad.to_string(), &[]),
         };
-        match self.room.plan_changes(changes, self.store.size()) {
-            Ok(plan) => self.carry_out(&plan)?,
+        match room.edit(edits, size, now) {
+            Ok(turn) => self.carry_out(&visit.list, turn)?,
             Err(Rejection { reason, .. }) => return text(400, &reason, &[]),
         }
         let back = page::back(visit);
@@ -265,97 +359,115 @@ impl Awake {
         text(303, "Done.", &headers)
     }
 
-    /// Sends a new socket everything there is.
-    fn welcome(&mut self, socket: WebSocket, dialect: Dialect) -> worker::Result<()> {
-        let member = self.room.next_member();
-        socket.serialize_attachment(Attachment { member, dialect })?;
-        match dialect {
-            Dialect::Plain => socket.send_with_str(self.room.todos().to_json())?,
-            Dialect::Patch => {
-                socket.send_with_str(room::welcome(self.room.todos(), self.store.size()))?;
-            }
-        }
-        self.room.join(member, dialect, now());
-        self.sockets.insert(member, socket);
-        Ok(())
+    /// Lets a new socket in.
+    fn welcome(&mut self, socket: &WebSocket, list: &str, guest: Guest) -> Result<(), JsValue> {
+        let member = self.places.last_key_value().map_or(0, |(last, _)| last + 1);
+        socket.serialize_attachment(Attachment {
+            member,
+            list: list.to_owned(),
+            guest: guest.clone(),
+        })?;
+        self.sockets.add(member, socket.as_ref());
+        self.places.insert(member, list.to_owned());
+        let turn = self.room(list)?.join(member, guest, now());
+        self.carry_out(list, turn)
     }
 
     /// Takes a message; one that can't be taken ends its socket and changes nothing.
-    fn hear(&mut self, socket: &WebSocket, text: Option<String>) -> Result<(), JsValue> {
-        let Some(Attachment { member, .. }) = socket.deserialize_attachment()? else {
+    fn hear(&mut self, socket: &web_sys::WebSocket, text: Option<String>) -> Result<(), JsValue> {
+        let Some(member) = self.sockets.number_of(socket) else {
             return Ok(());
         };
-        let size = self.store.size();
-        let planned = match text {
-            Some(text) => message::read(&text)
-                .and_then(|message| self.room.plan_message(member, message, size, now())),
+        let Some(list) = self.places.get(&member).cloned() else {
+            return Ok(());
+        };
+        let size = self.disk.size();
+        let turn = match text {
+            Some(text) => self.room(&list)?.hear(member, &text, size, now()),
             None => Err(Rejection::new(
                 close::UNSUPPORTED,
                 "only text is spoken here",
             )),
         };
-        let done = planned.and_then(|plan| {
-            self.carry_out(&plan).map_err(|error| {
-                console_error!("an edit was not stored: {:?}", error);
-                Rejection::new(
-                    close::FAILED,
-                    "the edit could not be stored; nothing changed",
-                )
-            })
-        });
-        if let Err(Rejection { code, reason }) = done {
-            self.part(socket)?;
-            socket.close(Some(code), Some(reason))?;
+        match turn {
+            Ok(turn) => {
+                if let Err(error) = self.carry_out(&list, turn) {
+                    console_error!("an edit was not stored: {:?}", error);
+                    let reason = "the edit could not be stored; nothing changed";
+                    self.dismiss(member, &Rejection::new(close::FAILED, reason))?;
+                }
+                Ok(())
+            }
+            Err(rejection) => self.dismiss(member, &rejection),
+        }
+    }
+
+    /// Somebody's socket is closed.
+    fn part(&mut self, socket: &web_sys::WebSocket) -> Result<(), JsValue> {
+        match self.sockets.number_of(socket) {
+            Some(member) => self.leave(member).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Closes a socket for a reason.
+    fn dismiss(&mut self, member: MemberId, rejection: &Rejection) -> Result<(), JsValue> {
+        if let Some(socket) = self.leave(member)? {
+            // It may be closed already.
+            let _ = socket.close_with_code_and_reason(rejection.code, &rejection.reason);
         }
         Ok(())
     }
 
-    fn part(&mut self, socket: &WebSocket) -> Result<(), JsValue> {
-        if let Some(Attachment { member, .. }) = socket.deserialize_attachment()? {
-            self.room.leave(member);
-            self.sockets.remove(&member);
+    fn leave(&mut self, member: MemberId) -> Result<Option<web_sys::WebSocket>, JsValue> {
+        let socket = self.sockets.remove(member);
+        if let Some(list) = self.places.remove(&member)
+            && !self.spoilt
+        {
+            let turn = self.room(&list)?.leave(member, now());
+            self.carry_out(&list, turn)?;
+        }
+        Ok(socket)
+    }
+
+    fn ask_again(&mut self, now: u64) -> Result<(), JsValue> {
+        let lists: Vec<String> = self.rooms.keys().cloned().collect();
+        for list in lists {
+            let turn = self.room(&list)?.ask_again(now);
+            self.carry_out(&list, turn)?;
         }
         Ok(())
     }
 
-    /// Writes what was planned, then tells everybody. The platform holds what is sent back until
-    /// the disk has what was written.
-    fn carry_out(&mut self, plan: &Plan) -> Result<(), JsValue> {
-        self.store.save(&plan.effects)?;
-        let news = self.room.commit(plan, now());
-        if !plan.effects.is_empty() {
+    /// Writes what is to be written, then tells everybody. The platform holds what is sent back
+    /// until the disk has what was written.
+    fn carry_out(&mut self, list: &str, turn: Turn) -> Result<(), JsValue> {
+        let written = self.disk.save(list, &turn.entries);
+        if written.is_err() {
+            self.spoilt = true;
+            return written;
+        }
+        if turn.changed {
             self.kept.forget();
         }
-        if !news.store.is_empty() {
-            let text = JsString::from(self.room.todos().to_json());
-            for member in news.store {
-                self.send(member, &text);
+        if let Some(at) = turn.ask_again {
+            duties::schedule(&self.disk, Duty::AskAgain, at)?;
+        }
+        for Mail { to, texts } in turn.mail {
+            let to = match to {
+                To::Members(members) => members,
+                To::Syncing { but } => self.room(list)?.syncing(but),
+            };
+            for text in texts {
+                for lost in self.sockets.send(&to, &JsString::from(text)) {
+                    self.leave(lost)?;
+                }
             }
         }
-        if !news.changes.is_empty() {
-            let text = JsString::from(room::changes(&plan.effects, self.store.size(), None));
-            for member in news.changes {
-                self.send(member, &text);
-            }
-        }
-        if let Some((member, number)) = news.acknowledged {
-            let text = room::changes(&plan.effects, self.store.size(), Some(number));
-            self.send(member, &JsString::from(text));
+        for (member, rejection) in turn.dismissed {
+            self.dismiss(member, &rejection)?;
         }
         Ok(())
-    }
-
-    /// One whom nothing can be sent to any more is about to be gone.
-    fn send(&mut self, member: MemberId, text: &JsString) {
-        if let Some(socket) = self.sockets.get(&member)
-            && AsRef::<web_sys::WebSocket>::as_ref(socket)
-                .unchecked_ref::<Socket>()
-                .send(text)
-                .is_err()
-        {
-            self.sockets.remove(&member);
-            self.room.leave(member);
-        }
     }
 }
 

@@ -6,11 +6,12 @@ use crate::filter::Filter;
 use crate::hop::Visit;
 use crate::identity::encode;
 use crate::limit;
-use crate::todos::{Id, Todo, Todos};
+use crate::sheet::{Sheet, Shown};
+use crate::todos::push_json;
 use crate::usage::{Level, sentence};
 
-/// The page that `visit` asks for, of `todos` that take `size` bytes of storage.
-pub fn render(visit: &Visit, todos: &Todos, size: u64) -> String {
+/// The page that `visit` asks for.
+pub fn render(visit: &Visit, sheet: &Sheet<'_>) -> String {
     let links = Links(visit);
     html! {
         (DOCTYPE)
@@ -35,12 +36,12 @@ pub fn render(visit: &Visit, todos: &Todos, size: u64) -> String {
                     (hint())
                     (add(&links))
                     p #problem .problem role="alert" hidden {}
-                    (filters(&links, todos))
-                    (list(&links, todos))
-                    (actions(&links, todos))
-                    (store(&links, todos, size))
+                    (filters(&links, sheet))
+                    (list(&links, sheet))
+                    (actions(&links, sheet))
+                    (store(&links, sheet))
                 }
-                template #row { (row(&links, "", &Todo { text: String::new(), completed: false })) }
+                template #row { (row(&links, &Shown::default())) }
                 p #said .hidden aria-live="polite" {}
             }
         }
@@ -121,41 +122,44 @@ fn add(links: &Links) -> Markup {
     }
 }
 
-fn filters(links: &Links, todos: &Todos) -> Markup {
+fn filters(links: &Links, sheet: &Sheet<'_>) -> Markup {
     html! {
         nav #filters .filters aria-label="Which todos" {
             @for filter in Filter::EVERY {
-                @let (label, count) = match filter {
-                    Filter::All => ("All", todos.len()),
-                    Filter::Active => ("Active", todos.active()),
-                    Filter::Completed => ("Completed", todos.completed()),
+                @let label = match filter {
+                    Filter::All => "All",
+                    Filter::Active => "Active",
+                    Filter::Completed => "Completed",
                 };
                 @let current = (filter == links.0.filter).then_some("page");
                 a href=(links.filtered("/", filter)) data-filter=(filter.name()) aria-current=[current] {
-                    (label) " " span.count data-count=(filter.name()) { (count) }
+                    (label) " " span.count data-count=(filter.name()) { (sheet.counts.of(filter)) }
                 }
             }
         }
     }
 }
 
-fn list(links: &Links, todos: &Todos) -> Markup {
-    let filter = links.0.filter;
-    let shown = || todos.iter().filter(|row| filter.shows(&row.todo));
+fn list(links: &Links, sheet: &Sheet<'_>) -> Markup {
     html! {
         ul #list .list role="list" aria-label="Todos of this user" {
-            @for shown in shown() { (row(links, &shown.id, &shown.todo)) }
+            @for shown in &sheet.rows { (row(links, shown)) }
         }
-        p #empty .empty hidden[shown().next().is_some()] {
-            @if filter == Filter::All { "Nothing to do yet." } @else { "Nothing here." }
+        p #empty .empty hidden[!sheet.rows.is_empty()] {
+            @if links.0.filter == Filter::All { "Nothing to do yet." } @else { "Nothing here." }
         }
     }
 }
 
 /// One todo. The client clones this from a template and fills it in, so it stands only here.
-fn row(links: &Links, id: &str, todo: &Todo) -> Markup {
+fn row(links: &Links, todo: &Shown<'_>) -> Markup {
     let post = links.post();
-    let Todo { text, completed } = todo;
+    let Shown {
+        id,
+        text,
+        completed,
+        ..
+    } = todo;
     html! {
         li.todo data-id=(id) data-completed=[completed.then_some("")] {
             form method="post" action=(post) {
@@ -182,11 +186,11 @@ fn row(links: &Links, id: &str, todo: &Todo) -> Markup {
     }
 }
 
-fn actions(links: &Links, todos: &Todos) -> Markup {
+fn actions(links: &Links, sheet: &Sheet<'_>) -> Markup {
     html! {
         div.actions {
             form #clear method="post" action=(links.post()) {
-                button name="action" value="clear" disabled[todos.completed() == 0] {
+                button name="action" value="clear" disabled[sheet.counts.completed == 0] {
                     "Clear Completed"
                 }
             }
@@ -195,7 +199,7 @@ fn actions(links: &Links, todos: &Todos) -> Markup {
     }
 }
 
-fn store(links: &Links, todos: &Todos, size: u64) -> Markup {
+fn store(links: &Links, sheet: &Sheet<'_>) -> Markup {
     html! {
         section.store aria-labelledby="store-title" {
             div.store-top {
@@ -205,45 +209,48 @@ fn store(links: &Links, todos: &Todos, size: u64) -> Markup {
                     a href=(links.to("/export")) download { "Export" }
                 }
             }
-            div #usage .usage data-level=(Level::of(size).name()) {
-                label #usage-text for="meter" { (sentence(size)) }
-                meter #meter min="0" max=(limit::STORAGE) value=(size) { (sentence(size)) }
+            div #usage .usage data-level=(Level::of(sheet.size).name()) {
+                label #usage-text for="meter" { (sentence(sheet.size)) }
+                meter #meter min="0" max=(limit::STORAGE) value=(sheet.size) { (sentence(sheet.size)) }
             }
-            pre #json tabindex="0" aria-label="The store as JSON" { (pretty(todos)) }
+            pre #json tabindex="0" aria-label="The store as JSON" { (pretty(sheet)) }
         }
     }
 }
 
-/// The store as JSON for people; the client writes the same.
-pub fn pretty(todos: &Todos) -> String {
+/// What the page shows, as JSON for people.
+fn pretty(sheet: &Sheet<'_>) -> String {
     let mut json = String::from("{\n  \"tables\": {\n    \"todos\": {");
-    for (at, row) in todos.iter().enumerate() {
+    for (at, todo) in sheet.rows.iter().enumerate() {
         json.push_str(if at == 0 { "\n" } else { ",\n" });
-        push_pretty(&mut json, &row.id, &row.todo);
+        json.push_str("      ");
+        push_json(&mut json, &todo.id);
+        json.push_str(": {\n        \"text\": ");
+        push_json(&mut json, &todo.text);
+        json.push_str(",\n        \"completed\": ");
+        json.push_str(if todo.completed { "true" } else { "false" });
+        json.push_str("\n      }");
     }
-    json.push_str(if todos.is_empty() { "}" } else { "\n    }" });
+    json.push_str(if sheet.rows.is_empty() {
+        "}"
+    } else {
+        "\n    }"
+    });
     json.push_str("\n  },\n  \"values\": {}\n}");
     json
-}
-
-fn push_pretty(json: &mut String, id: &Id, todo: &Todo) {
-    json.push_str("      ");
-    crate::todos::push_json(json, id);
-    json.push_str(": {\n        \"text\": ");
-    crate::todos::push_json(json, &todo.text);
-    json.push_str(",\n        \"completed\": ");
-    json.push_str(if todo.completed { "true" } else { "false" });
-    json.push_str("\n      }");
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use tinybase::Store;
 
     use super::*;
+    use crate::gate::Limits;
     use crate::hop::Pass;
-    use crate::todos::Change;
-    use crate::todos::tests::{add, edit};
+    use crate::list::List;
+    use crate::sheet::Right;
+    use crate::todos::Todo;
 
     fn visit(user: &str, named: bool, filter: Filter) -> Visit {
         Visit {
@@ -256,29 +263,34 @@ mod tests {
         }
     }
 
-    fn todos() -> Todos {
-        let mut todos = Todos::default();
-        edit(
-            &mut todos,
-            vec![("1000", add("tea & <cake>")), ("1001", add("bread"))],
-        );
-        let done = Change::Set {
-            text: None,
-            completed: Some(true),
-        };
-        edit(&mut todos, vec![("1001", done)]);
-        todos
+    /// What the page shows of a list with these todos; those with an exclamation mark are done.
+    fn page(visit: &Visit, texts: &[&str]) -> String {
+        let mut list = List::new(Store::new("server"));
+        let mut order = None;
+        for (id, text) in (1_000..).zip(texts) {
+            let todo = Todo {
+                text: text.trim_end_matches('!').into(),
+                completed: text.ends_with('!'),
+            };
+            let edit = list.added(&id.to_string(), &todo, &mut order, 7);
+            list.edit(vec![edit], Limits::default(), 0, 1_764_000_000_000)
+                .unwrap();
+        }
+        let _ = list.commit();
+        render(visit, &Sheet::of(&mut list, visit, Right::Own, 12_288))
     }
+
+    const TODOS: [&str; 2] = ["tea & <cake>", "bread!"];
 
     #[test]
     fn the_page_of_a_named_user() {
-        let page = render(&visit("alice", true, Filter::All), &todos(), 12_288);
+        let page = page(&visit("alice", true, Filter::All), &TODOS);
         insta::assert_snapshot!(page.replace("><", ">\n<"));
     }
 
     #[test]
     fn a_filter_shows_its_own_and_counts_all() {
-        let page = render(&visit("alice", true, Filter::Completed), &todos(), 0);
+        let page = page(&visit("alice", true, Filter::Completed), &TODOS);
         assert!(page.contains(r#"data-id="1001""#));
         assert!(!page.contains(r#"data-id="1000""#));
         assert!(page.contains(r#"data-count="all">2<"#));
@@ -290,13 +302,13 @@ mod tests {
     fn links_name_the_user_only_if_the_query_did() {
         let anonymous = visit("anon-1-abc", false, Filter::Active);
         assert_eq!(back(&anonymous), "/?filter=active");
-        assert!(!render(&anonymous, &todos(), 0).contains("userId=anon"));
+        assert!(!page(&anonymous, &TODOS).contains("userId=anon"));
         assert_eq!(back(&visit("a&b", true, Filter::All)), "/?userId=a%26b");
     }
 
     #[test]
     fn an_empty_list_says_so() {
-        let page = render(&visit("a", true, Filter::All), &Todos::default(), 0);
+        let page = page(&visit("a", true, Filter::All), &[]);
         assert!(page.contains(r#"id="empty">Nothing to do yet."#));
         assert!(page.contains("disabled"));
     }
@@ -304,23 +316,11 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_that_people_write_becomes_markup(text in ".*", user in ".{1,30}") {
-            let mut todos = Todos::default();
-            edit(&mut todos, vec![("1", add(&format!("<b>{text}\"'><i x='")))]);
-            let page = render(&visit(&format!("<u>{user}"), true, Filter::All), &todos, 0);
+            let text = format!("<b>{text}\"'><i x='");
+            let page = page(&visit(&format!("<u>{user}"), true, Filter::All), &[&text]);
             prop_assert!(!page.contains("<b>") && !page.contains("<i ") && !page.contains("<u>"));
             // Quotes of what was written would end attributes.
             prop_assert!(!page.contains("\"'>"));
-        }
-
-        #[test]
-        fn the_pretty_json_says_the_same(texts in prop::collection::vec(".*", 0..4)) {
-            let mut todos = Todos::default();
-            for (id, text) in texts.iter().enumerate() {
-                edit(&mut todos, vec![(&format!("n{id}"), add(text))]);
-            }
-            let pretty: serde_json::Value = serde_json::from_str(&pretty(&todos)).unwrap();
-            let plain: serde_json::Value = serde_json::from_str(&todos.to_json()).unwrap();
-            prop_assert_eq!(pretty, plain);
         }
     }
 }

@@ -1,445 +1,523 @@
-//! One user's todos and all who are looking at them: who has to be told what after an edit.
+//! One list and everybody who has it open: what a message changes, what of it goes to disk, and
+//! who is told what.
 //!
-//! An edit is planned first, so that it can be written to disk before anything here changes, and
-//! then committed.
+//! Nothing is kept of a member but what is attached to its WebSocket, so the object may sleep
+//! between any two messages.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write as _;
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
+use tinybase::frame::{self, Assembler, Frame, FrameError, Payload, SERVER};
+use tinybase::{MessageKind, Value};
 
+use crate::entry::Entry;
+use crate::gate::Limits;
 use crate::limit;
-use crate::merge::{Bases, Edit, History};
-use crate::message::{Message, Rejection, close};
-use crate::todos::{Changes, Effect, Todo, Todos, push_json};
+use crate::list::{Committed, Edit, List, text_value};
+use crate::merge::{Bases, History};
+use crate::message::{self, Rejection, close};
+use crate::presence::Who;
+use crate::sheet::Right;
+use crate::todos::{Effect, Todo, Todos};
 
 /// Numbers the WebSockets of one object.
 pub type MemberId = u32;
 
+/// Somebody with a WebSocket, as it is attached to that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Guest {
+    pub right: Right,
+    pub who: Who,
+    /// The share link that let them in, by its id.
+    pub share: Option<String>,
+    pub dialect: Dialect,
+}
+
 /// How a WebSocket is spoken to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Dialect {
     /// Whole stores, both ways.
     Plain,
-    /// Only what changed, acknowledged: what the page speaks.
-    Patch,
+    /// TinyBase's synchronizer, by the client of this id.
+    Sync(String),
 }
 
-#[derive(Debug)]
-enum Member {
+struct Member {
+    guest: Guest,
+    speech: Speech,
+}
+
+enum Speech {
     Plain(Bases),
-    Patch,
+    Sync(Assembler),
 }
 
-#[derive(Debug, Default)]
 pub struct Room {
+    list: List,
+    limits: Limits,
+    members: BTreeMap<MemberId, Member>,
+    /// There while somebody speaks the plain protocol.
+    plain: Option<Plain>,
+}
+
+struct Plain {
     todos: Todos,
     history: History,
-    members: BTreeMap<MemberId, Member>,
 }
 
-/// An edit that nobody has seen yet.
-#[derive(Debug)]
-pub struct Plan {
-    /// What is to be written; may be nothing.
-    pub effects: Vec<Effect>,
-    sender: Sender,
-}
-
-#[derive(Debug)]
-enum Sender {
-    /// A form.
-    Visitor,
-    /// A plain client, which has to hear the outcome when it is not what it sent.
-    Store {
-        member: MemberId,
-        surprised: bool,
-    },
-    Patch {
-        member: MemberId,
-        number: u64,
-    },
-}
-
-/// Who is told of an edit.
+/// What follows from an event. To be written first, then sent.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct News {
-    /// Those who get the whole store.
-    pub store: Vec<MemberId>,
-    /// Those who get the changes.
-    pub changes: Vec<MemberId>,
-    /// The one who gets the changes as the answer to its patch of that number.
-    pub acknowledged: Option<(MemberId, u64)>,
+pub struct Turn {
+    pub entries: Vec<Entry>,
+    pub mail: Vec<Mail>,
+    /// Those who can't stay, and why.
+    pub dismissed: Vec<(MemberId, Rejection)>,
+    /// When to ask everybody anew, in milliseconds since 1970: somebody's clock is ahead, and what
+    /// they did can't be taken before.
+    pub ask_again: Option<u64>,
+    /// Whether todos or other things that are kept have changed.
+    pub changed: bool,
 }
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct Mail {
+    pub to: To,
+    /// One WebSocket message after the other.
+    pub texts: Vec<String>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum To {
+    Members(Vec<MemberId>),
+    /// All who speak the synchronizer's protocol, but for one.
+    Syncing {
+        but: Option<MemberId>,
+    },
+}
+
+/// Longer messages are sent in parts of this many bytes.
+const PART: usize = 512 * 1024;
 
 impl Room {
-    pub fn new(todos: Todos) -> Self {
+    pub fn new(list: List, limits: Limits) -> Self {
         Self {
-            todos,
-            ..Self::default()
+            list,
+            limits,
+            members: BTreeMap::new(),
+            plain: None,
         }
     }
 
-    pub fn todos(&self) -> &Todos {
-        &self.todos
+    pub fn list(&mut self) -> &mut List {
+        &mut self.list
     }
 
     pub fn members(&self) -> usize {
         self.members.len()
     }
 
-    /// Lets in somebody who was just sent everything, or who was there before the object slept:
-    /// it sleeps only when nothing is under way any more.
-    pub fn join(&mut self, member: MemberId, dialect: Dialect, now: u64) {
-        let joined = match dialect {
-            Dialect::Plain => Member::Plain(Bases::starting(self.history.version(), now)),
-            Dialect::Patch => Member::Patch,
+    /// Those who speak the synchronizer's protocol, without the one.
+    pub fn syncing(&self, but: Option<MemberId>) -> Vec<MemberId> {
+        let members = self.members.iter();
+        members
+            .filter(|(id, member)| Some(**id) != but && matches!(member.speech, Speech::Sync(_)))
+            .map(|(id, _)| *id)
+            .collect()
+    }
+
+    /// Lets in those who were there before the object slept. It sleeps only when nothing is under
+    /// way any more, so they hold the present state.
+    pub fn resume(&mut self, members: impl IntoIterator<Item = (MemberId, Guest)>, now: u64) {
+        for (id, guest) in members {
+            self.seat(id, guest, now);
+        }
+        let here = self.members.values().map(|member| &member.guest.who);
+        if self.list.tell_presence(here, now) {
+            // They know already.
+            let _ = self.list.commit();
+        }
+    }
+
+    /// Lets somebody in, and says what they are to be sent first.
+    pub fn join(&mut self, id: MemberId, guest: Guest, now: u64) -> Turn {
+        let dialect = guest.dialect.clone();
+        let asks = guest.right >= Right::Write;
+        self.seat(id, guest, now);
+        let mut turn = self.presence(now);
+        match dialect {
+            Dialect::Plain => self.send_plain([id], now, &mut turn),
+            // Whoever only reads asks by themselves, and is not asked.
+            Dialect::Sync(_) if asks => {
+                turn.post(To::Members(vec![id]), &self.list.store().opening(), now);
+            }
+            Dialect::Sync(_) => {}
+        }
+        turn
+    }
+
+    fn seat(&mut self, id: MemberId, guest: Guest, now: u64) {
+        let speech = match guest.dialect {
+            Dialect::Plain => {
+                let plain = self.plain.get_or_insert_with(|| Plain {
+                    todos: self.list.todos(),
+                    history: History::default(),
+                });
+                Speech::Plain(Bases::starting(plain.history.version(), now))
+            }
+            Dialect::Sync(_) => Speech::Sync(Assembler::default()),
         };
-        self.members.insert(member, joined);
+        self.members.insert(id, Member { guest, speech });
     }
 
-    pub fn leave(&mut self, member: MemberId) {
-        self.members.remove(&member);
+    pub fn leave(&mut self, id: MemberId, now: u64) -> Turn {
+        if self.members.remove(&id).is_none() {
+            return Turn::default();
+        }
+        let speaks_plain = |member: &Member| matches!(member.speech, Speech::Plain(_));
+        if !self.members.values().any(speaks_plain) {
+            self.plain = None;
+        }
+        self.presence(now)
     }
 
-    /// A number that no member has.
-    pub fn next_member(&self) -> MemberId {
-        self.members
-            .last_key_value()
-            .map_or(0, |(last, _)| last + 1)
+    /// Turns out whoever came by this share link.
+    pub fn revoke(&self, share: &str) -> Turn {
+        let by_it = self.members.iter();
+        let by_it = by_it.filter(|(_, member)| member.guest.share.as_deref() == Some(share));
+        let dismissed = by_it.map(|(id, _)| {
+            let rejection = Rejection::new(close::FORBIDDEN, "the link was revoked");
+            (*id, rejection)
+        });
+        Turn {
+            dismissed: dismissed.collect(),
+            ..Turn::default()
+        }
     }
 
-    /// What a member's message would do; `size` is what is stored, in bytes.
-    pub fn plan_message(
+    /// Asks everybody who may write for what they have.
+    pub fn ask_again(&self, now: u64) -> Turn {
+        let mut turn = Turn::default();
+        let asked = self.members.iter().filter(|(_, member)| {
+            matches!(member.speech, Speech::Sync(_)) && member.guest.right >= Right::Write
+        });
+        let asked = asked.map(|(id, _)| *id).collect();
+        turn.post(To::Members(asked), &self.list.store().opening(), now);
+        turn
+    }
+
+    /// Takes a message of a member's; `size` is what the database takes, in bytes. One that is
+    /// refused changes nothing.
+    pub fn hear(
         &mut self,
-        member: MemberId,
-        message: Message,
+        id: MemberId,
+        text: &str,
         size: u64,
         now: u64,
-    ) -> Result<Plan, Rejection> {
-        let (changes, sender) = match (message, self.members.get_mut(&member)) {
-            (Message::Store(store), Some(Member::Plain(bases))) => {
-                let Edit { changes, behind } = bases.edit(&store, &self.todos, &self.history, now);
-                let effects = self.checked(changes, size)?;
-                let by_id: HashMap<&str, &Effect> =
-                    effects.iter().map(|effect| (&*effect.id, effect)).collect();
-                let becomes = |id: &str| match by_id.get(id) {
-                    Some(effect) => effect.after.as_ref(),
-                    None => self.todos.get(id),
-                };
-                let (added, removed) = added_and_removed(&effects);
-                let same = store.len() + removed == self.todos.len() + added
-                    && (behind || store.iter().all(|(id, todo)| becomes(id) == Some(todo)));
-                let sender = Sender::Store {
-                    member,
-                    surprised: behind || !same,
-                };
-                return Ok(Plan { effects, sender });
-            }
-            (Message::Patch { number, changes }, Some(Member::Patch)) => {
-                (changes, Sender::Patch { member, number })
-            }
-            (Message::Store(_), _) => {
-                let reason = "this socket speaks patches, not stores";
-                return Err(Rejection::new(close::MALFORMED, reason));
-            }
-            (Message::Patch { .. }, _) => {
-                let reason = "patches need the subprotocol patch.todos";
-                return Err(Rejection::new(close::MALFORMED, reason));
-            }
-        };
-        Ok(Plan {
-            effects: self.checked(changes, size)?,
-            sender,
-        })
-    }
-
-    /// What changes from elsewhere would do.
-    pub fn plan_changes(&self, changes: Changes, size: u64) -> Result<Plan, Rejection> {
-        Ok(Plan {
-            effects: self.checked(changes, size)?,
-            sender: Sender::Visitor,
-        })
-    }
-
-    /// The effects of `changes`, if there is room for them.
-    fn checked(&self, changes: Changes, size: u64) -> Result<Vec<Effect>, Rejection> {
-        let effects = self.todos.effects(changes);
-        let (added, removed) = added_and_removed(&effects);
-        if added > 0 && self.todos.len() + added - removed > limit::TODOS {
-            return Err(Rejection::new(close::POLICY, "more than 100000 todos"));
-        }
-        let bytes = |todo: &Option<_>| todo.as_ref().map_or(0, |todo: &Todo| todo.text.len() + 1);
-        let grows = effects
-            .iter()
-            .map(|effect| bytes(&effect.after))
-            .sum::<usize>()
-            > effects.iter().map(|effect| bytes(&effect.before)).sum();
-        if grows && size >= limit::STORAGE {
-            return Err(Rejection::new(
-                close::POLICY,
-                "the storage is full: delete some todos",
-            ));
-        }
-        Ok(effects)
-    }
-
-    /// Does what was planned, and says who has to be told.
-    pub fn commit(&mut self, plan: &Plan, now: u64) -> News {
-        let mut news = News::default();
-        let changed = !plan.effects.is_empty();
-        if changed {
-            self.todos.apply(&plan.effects);
-            self.history.record(&plan.effects, now);
-        }
-        let version = self.history.version();
-        for (id, member) in &mut self.members {
-            match (member, &plan.sender) {
-                (Member::Plain(bases), Sender::Store { member, surprised }) if member == id => {
-                    if *surprised {
-                        bases.sent(version, now);
-                        news.store.push(*id);
-                    } else {
-                        bases.settled(version, now);
+    ) -> Result<Turn, Rejection> {
+        match self.members.get_mut(&id).map(|member| &mut member.speech) {
+            Some(Speech::Plain(_)) => self.hear_plain(id, text, size, now),
+            Some(Speech::Sync(parts)) => {
+                let frame = Frame::parse(text).map_err(bad_frame)?;
+                match frame.payload {
+                    Payload::Whole(message) => self.hear_sync(id, frame.client, message, size, now),
+                    Payload::Part(part) => {
+                        match parts.push(frame.client, part, now).map_err(bad_frame)? {
+                            Some(message) => self.hear_sync(id, frame.client, &message, size, now),
+                            None => Ok(Turn::default()),
+                        }
                     }
                 }
-                (Member::Plain(bases), _) if changed => {
-                    bases.sent(version, now);
-                    news.store.push(*id);
-                }
-                (Member::Patch, Sender::Patch { member, number }) if member == id => {
-                    news.acknowledged = Some((*id, *number));
-                }
-                (Member::Patch, _) if changed => news.changes.push(*id),
-                _ => {}
             }
+            None => Ok(Turn::default()),
         }
-        news
-    }
-}
-
-/// The first message in the patch dialect: everything, as a list, because JavaScript would sort
-/// an object's keys if they look like small numbers.
-pub fn welcome(todos: &Todos, size: u64) -> String {
-    let mut json = String::from(r#"{"todos":["#);
-    for (at, row) in todos.iter().enumerate() {
-        if at > 0 {
-            json.push(',');
-        }
-        push_row(&mut json, &row.id, Some(&row.todo));
-    }
-    json.push(']');
-    close_with_size(json, size)
-}
-
-/// A later message in the patch dialect: what became of the todos that changed.
-pub fn changes(effects: &[Effect], size: u64, acknowledged: Option<u64>) -> String {
-    let mut json = String::from(r#"{"changes":["#);
-    for (at, effect) in effects.iter().enumerate() {
-        if at > 0 {
-            json.push(',');
-        }
-        push_row(&mut json, &effect.id, effect.after.as_ref());
-    }
-    json.push(']');
-    if let Some(number) = acknowledged {
-        let _ = write!(json, r#","ack":{number}"#);
-    }
-    close_with_size(json, size)
-}
-
-/// `["id","text",false]`, or `["id"]` for what is gone.
-fn push_row(json: &mut String, id: &str, todo: Option<&Todo>) {
-    json.push('[');
-    push_json(json, id);
-    if let Some(todo) = todo {
-        json.push(',');
-        push_json(json, &todo.text);
-        json.push_str(if todo.completed { ",true" } else { ",false" });
-    }
-    json.push(']');
-}
-
-fn close_with_size(mut json: String, size: u64) -> String {
-    let _ = write!(json, r#","size":{size}}}"#);
-    json
-}
-
-/// How many todos come, and how many go.
-fn added_and_removed(effects: &[Effect]) -> (usize, usize) {
-    let without = |side: fn(&Effect) -> &Option<Todo>| {
-        effects
-            .iter()
-            .filter(|effect| side(effect).is_none())
-            .count()
-    };
-    (
-        without(|effect| &effect.before),
-        without(|effect| &effect.after),
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::message::read;
-    use crate::todos::Change;
-    use crate::todos::tests::add;
-
-    fn room() -> Room {
-        let mut room = Room::default();
-        tell(
-            &mut room,
-            None,
-            vec![("a", add("tea")), ("b", add("bread"))],
-        );
-        room.join(0, Dialect::Plain, 0);
-        room.join(1, Dialect::Plain, 0);
-        room.join(2, Dialect::Patch, 0);
-        room.join(3, Dialect::Patch, 0);
-        room
     }
 
-    fn tell(room: &mut Room, size: Option<u64>, changes: Vec<(&str, Change)>) -> News {
-        let changes = changes
-            .into_iter()
-            .map(|(id, change)| (id.into(), change))
-            .collect();
-        let plan = room.plan_changes(changes, size.unwrap_or(0)).unwrap();
-        room.commit(&plan, 0)
+    /// Makes changes that come from elsewhere: a form, an import, a restore.
+    pub fn edit(&mut self, edits: Vec<Edit>, size: u64, now: u64) -> Result<Turn, Rejection> {
+        self.list.edit(edits, self.limits, size, now)?;
+        Ok(self.settle(None, News::Batch, now))
     }
 
-    fn says(room: &mut Room, member: MemberId, text: &str) -> Result<(News, String), Rejection> {
-        let plan = room.plan_message(member, read(text)?, 0, 0)?;
-        let news = room.commit(&plan, 0);
-        let number = news.acknowledged.map(|(_, number)| number);
-        Ok((news, changes(&plan.effects, 4096, number)))
-    }
-
-    const ALL: &str = r#"{"tables":{"todos":{
-        "b":{"text":"bread","completed":false},"a":{"text":"tea","completed":false}}}}"#;
-
-    #[test]
-    fn a_store_goes_to_all_others_in_their_dialects() {
-        let mut room = room();
-        let store = ALL.replace("tea", "green tea");
-        let (news, json) = says(&mut room, 0, &store).unwrap();
-        assert_eq!(
-            news,
-            News {
-                store: vec![1],
-                changes: vec![2, 3],
-                acknowledged: None
-            }
-        );
-        assert_eq!(json, r#"{"changes":[["a","green tea",false]],"size":4096}"#);
-    }
-
-    #[test]
-    fn a_patch_goes_to_all_others_and_is_acknowledged() {
-        let mut room = room();
-        let patch = r#"{"patch":{"a":{"completed":true},"b":null},"number":7}"#;
-        let (news, json) = says(&mut room, 3, patch).unwrap();
-        assert_eq!(
-            news,
-            News {
-                store: vec![0, 1],
-                changes: vec![2],
-                acknowledged: Some((3, 7))
-            }
-        );
-        assert_eq!(
-            json,
-            r#"{"changes":[["a","tea",true],["b"]],"ack":7,"size":4096}"#
-        );
-        room.leave(0);
-        room.leave(2);
-        // Nothing new: only the sender hears of it.
-        let (news, json) = says(&mut room, 3, patch).unwrap();
-        assert_eq!(
-            news,
-            News {
-                acknowledged: Some((3, 7)),
-                ..News::default()
-            }
-        );
-        assert_eq!(json, r#"{"changes":[],"ack":7,"size":4096}"#);
-    }
-
-    #[test]
-    fn whoever_sends_what_is_there_hears_nothing() {
-        let mut room = room();
-        assert_eq!(says(&mut room, 0, ALL).unwrap().0, News::default());
-    }
-
-    #[test]
-    fn whose_store_did_not_know_of_an_edit_gets_the_outcome() {
-        let mut room = room();
-        tell(&mut room, None, vec![("c", add("milk"))]);
-        let store = ALL.replace("tea", "green tea");
-        let (news, _) = says(&mut room, 0, &store).unwrap();
-        assert_eq!(news.store, [0, 1]);
-        assert_eq!(room.todos().len(), 3);
-    }
-
-    #[test]
-    fn a_form_reaches_everybody() {
-        let news = tell(&mut room(), None, vec![("c", add("milk"))]);
-        assert_eq!(
-            news,
-            News {
-                store: vec![0, 1],
-                changes: vec![2, 3],
-                acknowledged: None
-            }
-        );
-    }
-
-    #[test]
-    fn each_socket_keeps_to_its_dialect() {
-        let mut room = room();
-        let patch = r#"{"patch":{},"number":1}"#;
-        assert_eq!(
-            says(&mut room, 0, patch).unwrap_err().code,
-            close::MALFORMED
-        );
-        assert_eq!(says(&mut room, 3, ALL).unwrap_err().code, close::MALFORMED);
-        assert_eq!(says(&mut room, 9, ALL).unwrap_err().code, close::MALFORMED);
-    }
-
-    #[test]
-    fn a_full_storage_takes_only_what_frees_it() {
-        let room = room();
-        let change = |change| room.plan_changes(vec![("a".into(), change)], limit::STORAGE);
-        let longer = Change::Set {
-            text: Some("green tea".into()),
-            completed: None,
+    fn hear_sync(
+        &mut self,
+        id: MemberId,
+        to: &str,
+        message: &str,
+        size: u64,
+        now: u64,
+    ) -> Result<Turn, Rejection> {
+        let malformed =
+            |wrong: tinybase::Malformed| Rejection::new(close::MALFORMED, wrong.to_string());
+        let kind = tinybase::kind(message).map_err(malformed)?;
+        let Some(Guest {
+            right,
+            dialect: Dialect::Sync(client),
+            ..
+        }) = self.members.get(&id).map(|member| &member.guest)
+        else {
+            return Ok(Turn::default());
         };
-        assert_eq!(change(longer).unwrap_err().code, close::POLICY);
-        assert_eq!(change(Change::Delete).unwrap().effects.len(), 1);
+        let (may_write, client) = (*right >= Right::Write, client.clone());
+        match kind {
+            MessageKind::ContentDiff if !may_write => {
+                let reason = "you may read this list, not change it";
+                return Err(Rejection::new(close::FORBIDDEN, reason));
+            }
+            // What readers have to tell is of no use.
+            MessageKind::Response | MessageKind::ContentHashes if !may_write => {
+                return Ok(Turn::default());
+            }
+            _ => {}
+        }
+        if !to.is_empty() && to != SERVER {
+            return Ok(self.forward(id, &client, to, message, now));
+        }
+        let received = self.list.receive(message, self.limits, size, now)?;
+        // Questions and announcements meant for all are answered here and not passed on: what
+        // there is to know is here, and a thousand answers are no better than one.
+        let news = if to.is_empty() && received.forwardable {
+            News::Frame(frame_of(&client, message, now))
+        } else {
+            News::Batch
+        };
+        let mut turn = self.settle(Some(id), news, now);
+        for reply in received.replies {
+            turn.post(To::Members(vec![id]), &reply, now);
+        }
+        if received.applied.ahead.stamps > 0 {
+            turn.ask_again = Some(received.applied.ahead.until);
+        }
+        Ok(turn)
     }
 
-    #[test]
-    fn members_have_numbers_of_their_own() {
-        let mut room = room();
-        assert_eq!(room.next_member(), 4);
-        room.leave(1);
-        assert_eq!(room.next_member(), 4);
-        assert_eq!(room.members(), 3);
+    /// Hands a message to the one client that it is for, if that is here.
+    fn forward(&self, from: MemberId, client: &str, to: &str, message: &str, now: u64) -> Turn {
+        let is_it = |member: &Member| matches!(&member.guest.dialect, Dialect::Sync(client) if client == to);
+        let mut members = self.members.iter();
+        let mut turn = Turn::default();
+        if let Some((id, _)) = members.find(|(id, member)| **id != from && is_it(member)) {
+            turn.mail.push(Mail {
+                to: To::Members(vec![*id]),
+                texts: frame_of(client, message, now),
+            });
+        }
+        turn
     }
 
-    #[test]
-    fn the_welcome_keeps_the_order() {
-        let mut room = Room::default();
-        tell(
-            &mut room,
-            None,
-            vec![("9", add("first")), ("1", add("\"second\""))],
-        );
-        assert_eq!(
-            welcome(room.todos(), 12),
-            r#"{"todos":[["9","first",false],["1","\"second\"",false]],"size":12}"#
-        );
+    fn hear_plain(
+        &mut self,
+        id: MemberId,
+        text: &str,
+        size: u64,
+        now: u64,
+    ) -> Result<Turn, Rejection> {
+        let store = message::read(text)?;
+        let Some(Member {
+            guest,
+            speech: Speech::Plain(bases),
+        }) = self.members.get_mut(&id)
+        else {
+            return Ok(Turn::default());
+        };
+        let Some(plain) = &self.plain else {
+            return Ok(Turn::default());
+        };
+        let edit = bases.edit(&store, &plain.todos, &plain.history, now);
+        let effects = plain.todos.effects(edit.changes);
+        if guest.right < Right::Write && !effects.is_empty() {
+            let reason = "you may read this list, not change it";
+            return Err(Rejection::new(close::FORBIDDEN, reason));
+        }
+        let edits = self.edits_of(&effects, now);
+        self.list.edit(edits, self.limits, size, now)?;
+        let mut turn = self.settle(Some(id), News::Batch, now);
+        let Some(plain) = &self.plain else {
+            return Ok(turn);
+        };
+        let (todos, version) = (&plain.todos, plain.history.version());
+        let same = store.len() == todos.len()
+            && (store.iter()).all(|(id, todo)| todos.get(id) == Some(todo));
+        if edit.behind || !same {
+            self.send_plain([id], now, &mut turn);
+        } else if let Some(Member {
+            speech: Speech::Plain(bases),
+            ..
+        }) = self.members.get_mut(&id)
+        {
+            bases.settled(version, now);
+        }
+        Ok(turn)
     }
+
+    /// What a plain client did, as edits of the list.
+    fn edits_of(&mut self, effects: &[Effect], now: u64) -> Vec<Edit> {
+        let mut last = None;
+        let mut edits = Vec::with_capacity(effects.len());
+        for (at, Effect { id, before, after }) in (0_u64..).zip(effects) {
+            match (before, after) {
+                (_, None) => edits.extend(self.list.gone(id)),
+                (None, Some(todo)) => {
+                    // Nobody else adds a todo of this id: chance has nothing to add.
+                    let random = now.wrapping_add(at).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                    edits.push(self.list.added(id, todo, &mut last, random));
+                }
+                (Some(before), Some(after)) => {
+                    edits.extend(self.list.changed(id, changed_cells(before, after)));
+                }
+            }
+        }
+        edits
+    }
+
+    /// Closes what was done: what goes to disk, and what others are told, all but `sender`.
+    fn settle(&mut self, sender: Option<MemberId>, news: News, now: u64) -> Turn {
+        let committed = self.list.commit();
+        let mut turn = Turn::default();
+        let Some(message) = &committed.news else {
+            return turn;
+        };
+        let texts = match news {
+            News::Frame(texts) => texts,
+            News::Batch => frame_of(SERVER, message, now),
+        };
+        if self.members.len() > usize::from(sender.is_some()) {
+            turn.mail.push(Mail {
+                to: To::Syncing { but: sender },
+                texts,
+            });
+        }
+        self.tell_plain(sender, &committed, now, &mut turn);
+        let presence = committed.presence;
+        turn.changed = !committed.entries.is_empty();
+        turn.entries = committed.entries;
+        if presence {
+            // Only the object says who is here.
+            let right = self.presence(now);
+            turn.mail.extend(right.mail);
+        }
+        turn
+    }
+
+    /// Brings the values up to date that say who is here, and tells everybody.
+    fn presence(&mut self, now: u64) -> Turn {
+        let mut turn = Turn::default();
+        let here = self.members.values().map(|member| &member.guest.who);
+        if self.list.tell_presence(here, now)
+            && let Some(message) = self.list.commit().news
+        {
+            turn.post(To::Syncing { but: None }, &message, now);
+        }
+        turn
+    }
+
+    /// Sends the store to those who speak the plain protocol, if it is another one for them.
+    fn tell_plain(
+        &mut self,
+        sender: Option<MemberId>,
+        committed: &Committed,
+        now: u64,
+        turn: &mut Turn,
+    ) {
+        let Some(plain) = &mut self.plain else {
+            return;
+        };
+        let effects: Vec<Effect> = committed
+            .todos
+            .iter()
+            .map(|id| Effect {
+                id: Rc::clone(id),
+                before: plain.todos.get(id).cloned(),
+                after: self.list.todo(id),
+            })
+            .filter(|effect| effect.before != effect.after)
+            .collect();
+        let todos = self.list.todos();
+        if effects.is_empty() && todos == plain.todos {
+            return;
+        }
+        plain.todos = todos;
+        plain.history.record(&effects, now);
+        let speaks_plain = |member: &Member| matches!(member.speech, Speech::Plain(_));
+        let told: Vec<MemberId> = self
+            .members
+            .iter()
+            .filter(|(id, member)| Some(**id) != sender && speaks_plain(member))
+            .map(|(id, _)| *id)
+            .collect();
+        self.send_plain(told, now, turn);
+    }
+
+    fn send_plain(&mut self, to: impl IntoIterator<Item = MemberId>, now: u64, turn: &mut Turn) {
+        let Some(plain) = &self.plain else {
+            return;
+        };
+        let version = plain.history.version();
+        let to: Vec<MemberId> = to.into_iter().collect();
+        if to.is_empty() {
+            return;
+        }
+        let json = plain.todos.to_json();
+        if json.len() > limit::MESSAGE {
+            let reason = "the list is too long for the plain protocol: use /sync";
+            let rejection = Rejection::new(close::TOO_BIG, reason);
+            let dismissed = to.into_iter().map(|id| (id, rejection.clone()));
+            turn.dismissed.extend(dismissed);
+            return;
+        }
+        for id in &to {
+            if let Some(Member {
+                speech: Speech::Plain(bases),
+                ..
+            }) = self.members.get_mut(id)
+            {
+                bases.sent(version, now);
+            }
+        }
+        turn.mail.push(Mail {
+            to: To::Members(to),
+            texts: vec![json],
+        });
+    }
+}
+
+/// How others are told what a batch changed.
+enum News {
+    /// By the sender's own words.
+    Frame(Vec<String>),
+    /// By the batch.
+    Batch,
+}
+
+impl Turn {
+    /// A message of the store's own.
+    fn post(&mut self, to: To, message: &str, now: u64) {
+        let texts = frame_of(SERVER, message, now);
+        self.mail.push(Mail { to, texts });
+    }
+}
+
+/// The frame with this message, or its parts if it is long.
+fn frame_of(client: &str, message: &str, now: u64) -> Vec<String> {
+    if message.len() <= PART {
+        return vec![frame::write(client, message)];
+    }
+    let id = format!("{:016x}", now << 20 ^ u64::from(tinybase::hash(message)));
+    frame::write_parts(client, message, &id, PART)
+}
+
+fn bad_frame(error: FrameError) -> Rejection {
+    Rejection::new(error.close_code(), error.close_reason())
+}
+
+fn changed_cells(before: &Todo, after: &Todo) -> Vec<(String, Value)> {
+    let mut cells = Vec::new();
+    if before.text != after.text {
+        cells.push(("text".to_owned(), text_value(&after.text)));
+    }
+    if before.completed != after.completed {
+        cells.push(("completed".to_owned(), Value::from(after.completed)));
+    }
+    cells
 }

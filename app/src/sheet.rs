@@ -2,13 +2,15 @@
 
 use std::borrow::Cow;
 
+use serde::{Deserialize, Serialize};
+
 use crate::filter::Filter;
 use crate::hop::Visit;
 use crate::limit;
-use crate::todos::Todos;
+use crate::list::List;
 
 /// What a visitor may do with a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Right {
     Read,
     Write,
@@ -17,7 +19,7 @@ pub enum Right {
 }
 
 /// A todo as people see it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shown<'l> {
     pub id: Cow<'l, str>,
     pub text: Cow<'l, str>,
@@ -64,25 +66,19 @@ pub struct Sheet<'l> {
     pub size: u64,
 }
 
+/// Bytes of content that go with a page at most.
+const CONTENT: usize = 256 * 1024;
+
 impl<'l> Sheet<'l> {
-    pub fn of_todos(todos: &'l Todos, visit: &Visit, size: u64) -> Self {
-        let rows = todos.iter().filter(|row| visit.filter.shows(&row.todo));
-        let rows = rows.skip(visit.from).take(limit::PAGE).map(|row| Shown {
-            id: Cow::Borrowed(&*row.id),
-            text: Cow::Borrowed(&row.todo.text),
-            completed: row.todo.completed,
-            due: None,
-            notes: None,
-        });
+    pub fn of(list: &'l mut List, visit: &Visit, right: Right, size: u64) -> Self {
+        let counts = list.counts();
+        let content = list.content(CONTENT);
         Self {
-            right: Right::Own,
-            counts: Counts {
-                all: todos.len(),
-                completed: todos.completed(),
-            },
+            right,
+            counts,
             from: visit.from,
-            rows: rows.collect(),
-            content: None,
+            rows: list.window(visit.filter, visit.from, limit::PAGE),
+            content,
             size,
         }
     }

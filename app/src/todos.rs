@@ -1,13 +1,12 @@
-//! The todos of one user, in the order in which they were added, and the changes made to them.
+//! The todos as plain clients see them: text and completed, in the list's order, with what becomes
+//! of them by a change.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::rc::Rc;
-
-use serde::Serialize;
 
 pub type Id = Rc<str>;
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Todo {
     pub text: String,
     pub completed: bool,
@@ -28,37 +27,30 @@ pub enum Change {
 /// Changes by todo, in the order in which new todos are to be added.
 pub type Changes = Vec<(Id, Change)>;
 
-/// A todo in its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
-    pub id: Id,
-    pub todo: Todo,
-}
-
-/// What a change did to one todo: where it stands, what it was and what it has become.
+/// What a change did to one todo: what it was and what it has become.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Effect {
-    pub position: u64,
     pub id: Id,
     pub before: Option<Todo>,
     pub after: Option<Todo>,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Todos {
-    rows: BTreeMap<u64, Row>,
-    positions: HashMap<Id, u64>,
-    completed: usize,
+    rows: Vec<(Id, Todo)>,
+    places: HashMap<Id, usize>,
+}
+
+impl FromIterator<(Id, Todo)> for Todos {
+    fn from_iter<T: IntoIterator<Item = (Id, Todo)>>(rows: T) -> Self {
+        let rows: Vec<_> = rows.into_iter().collect();
+        let ids = rows.iter().map(|(id, _)| Rc::clone(id));
+        let places = ids.zip(0..).collect();
+        Self { rows, places }
+    }
 }
 
 impl Todos {
-    /// Puts back a row as it was stored.
-    pub fn restore(&mut self, position: u64, id: Id, todo: Todo) {
-        self.completed += usize::from(todo.completed);
-        self.positions.insert(Rc::clone(&id), position);
-        self.rows.insert(position, Row { id, todo });
-    }
-
     pub fn len(&self) -> usize {
         self.rows.len()
     }
@@ -67,30 +59,19 @@ impl Todos {
         self.rows.is_empty()
     }
 
-    pub fn completed(&self) -> usize {
-        self.completed
-    }
-
-    pub fn active(&self) -> usize {
-        self.len() - self.completed
-    }
-
     pub fn get(&self, id: &str) -> Option<&Todo> {
-        let position = self.positions.get(id)?;
-        self.rows.get(position).map(|row| &row.todo)
+        let place = self.places.get(id)?;
+        self.rows.get(*place).map(|(_, todo)| todo)
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &Row> {
-        self.rows.values()
+    pub fn iter(&self) -> impl Iterator<Item = &(Id, Todo)> {
+        self.rows.iter()
     }
 
-    /// What `changes` would do, without what changes nothing. Nothing is done yet, so that it can
-    /// be written to disk first.
+    /// What `changes` would do, without what changes nothing.
     pub fn effects(&self, changes: Changes) -> Vec<Effect> {
-        let mut next = self.rows.last_key_value().map_or(0, |(last, _)| last + 1);
         let mut effects = Vec::with_capacity(changes.len());
         for (id, change) in changes {
-            let position = self.positions.get(&id).copied();
             let before = self.get(&id).cloned();
             let after = match (change, &before) {
                 (Change::Set { text, completed }, Some(before)) => Some(Todo {
@@ -106,53 +87,29 @@ impl Todos {
                 ) => Some(Todo { text, completed }),
                 (Change::Delete, _) | (Change::Set { .. }, None) => None,
             };
-            if before == after {
-                continue;
+            if before != after {
+                effects.push(Effect { id, before, after });
             }
-            let position = position.unwrap_or_else(|| {
-                next += 1;
-                next - 1
-            });
-            effects.push(Effect {
-                position,
-                id,
-                before,
-                after,
-            });
         }
         effects
-    }
-
-    /// Does what [`Self::effects`] worked out.
-    pub fn apply(&mut self, effects: &[Effect]) {
-        for effect in effects {
-            if let Some(before) = &effect.before {
-                self.completed -= usize::from(before.completed);
-                self.positions.remove(&effect.id);
-                self.rows.remove(&effect.position);
-            }
-            if let Some(after) = &effect.after {
-                self.restore(effect.position, Rc::clone(&effect.id), after.clone());
-            }
-        }
     }
 
     /// `{"tables":{"todos":{…}},"values":{}}`, the shape that the article's clients speak.
     pub fn to_json(&self) -> String {
         let bytes: usize = self
             .iter()
-            .map(|row| row.id.len() + row.todo.text.len() + 40)
+            .map(|(id, todo)| id.len() + todo.text.len() + 40)
             .sum();
         let mut json = String::with_capacity(bytes + 64);
         json.push_str(r#"{"tables":{"todos":{"#);
-        for (at, row) in self.iter().enumerate() {
+        for (at, (id, todo)) in self.iter().enumerate() {
             if at > 0 {
                 json.push(',');
             }
-            push_json(&mut json, &row.id);
+            push_json(&mut json, id);
             json.push_str(r#":{"text":"#);
-            push_json(&mut json, &row.todo.text);
-            json.push_str(if row.todo.completed {
+            push_json(&mut json, &todo.text);
+            json.push_str(if todo.completed {
                 r#","completed":true}"#
             } else {
                 r#","completed":false}"#
@@ -204,14 +161,25 @@ pub(crate) mod tests {
         }
     }
 
-    pub(crate) fn edit(todos: &mut Todos, changes: Vec<(&str, Change)>) -> Vec<Effect> {
-        let changes = changes
-            .into_iter()
-            .map(|(id, change)| (id.into(), change))
-            .collect();
+    /// Does what the changes do; new todos come last.
+    pub(crate) fn apply(todos: &mut Todos, changes: Changes) -> Vec<Effect> {
         let effects = todos.effects(changes);
-        todos.apply(&effects);
+        let mut rows: Vec<_> = todos.iter().cloned().collect();
+        for Effect { id, after, .. } in &effects {
+            match (rows.iter().position(|(other, _)| other == id), after) {
+                (Some(place), Some(after)) => rows[place].1 = after.clone(),
+                (Some(place), None) => drop(rows.remove(place)),
+                (None, Some(after)) => rows.push((Rc::clone(id), after.clone())),
+                (None, None) => {}
+            }
+        }
+        *todos = rows.into_iter().collect();
         effects
+    }
+
+    fn edit(todos: &mut Todos, changes: Vec<(&str, Change)>) -> Vec<Effect> {
+        let changes = changes.into_iter();
+        apply(todos, changes.map(|(id, it)| (id.into(), it)).collect())
     }
 
     fn toggle(completed: bool) -> Change {
@@ -219,30 +187,6 @@ pub(crate) mod tests {
             text: None,
             completed: Some(completed),
         }
-    }
-
-    #[test]
-    fn todos_keep_the_order_in_which_they_came() {
-        let mut todos = Todos::default();
-        edit(
-            &mut todos,
-            vec![
-                ("9", add("first")),
-                ("1", add("second")),
-                ("x", add("third")),
-            ],
-        );
-        edit(&mut todos, vec![("1", Change::Delete), ("9", toggle(true))]);
-        edit(&mut todos, vec![("0", add("fourth"))]);
-        assert_eq!(
-            todos.to_json(),
-            concat!(
-                r#"{"tables":{"todos":{"9":{"text":"first","completed":true},"#,
-                r#""x":{"text":"third","completed":false},"#,
-                r#""0":{"text":"fourth","completed":false}}},"values":{}}"#
-            )
-        );
-        assert_eq!((todos.len(), todos.active(), todos.completed()), (3, 2, 1));
     }
 
     #[test]
@@ -259,6 +203,7 @@ pub(crate) mod tests {
         edit(&mut todos, vec![("1", add("tea"))]);
         assert!(edit(&mut todos, vec![("1", add("tea")), ("2", Change::Delete)]).is_empty());
         assert!(edit(&mut todos, vec![("2", toggle(true))]).is_empty());
+        assert_eq!(edit(&mut todos, vec![("1", toggle(true))]).len(), 1);
     }
 
     proptest! {

@@ -1,0 +1,66 @@
+//! What the object has to do later, with the one alarm that it has.
+
+use wasm_bindgen::JsValue;
+use worker::SqlStorageValue;
+
+use crate::disk::Disk;
+
+/// Something to be done once, at a time that is kept on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Duty {
+    /// To ask everybody for what could not be taken before.
+    AskAgain,
+}
+
+impl Duty {
+    const EVERY: [Self; 1] = [Self::AskAgain];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::AskAgain => "ask-again",
+        }
+    }
+}
+
+pub fn prepare(disk: &Disk) -> worker::Result<()> {
+    let table = "CREATE TABLE IF NOT EXISTS duties (
+        name TEXT PRIMARY KEY,
+        at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID";
+    disk.sql().exec(table, None)?;
+    Ok(())
+}
+
+/// Has a duty done at a time, in milliseconds since 1970; one that is due earlier stays.
+pub fn schedule(disk: &Disk, duty: Duty, at: u64) -> Result<(), JsValue> {
+    let statement = "INSERT INTO duties (name, at) VALUES (?, ?)
+        ON CONFLICT (name) DO UPDATE SET at = min(at, excluded.at)";
+    let at = SqlStorageValue::Integer(i64::try_from(at).unwrap_or(i64::MAX));
+    disk.sql().exec(statement, vec![duty.name().into(), at])?;
+    wake_for_next(disk)
+}
+
+/// Takes the duties that are due off the list.
+pub fn take_due(disk: &Disk, now: u64) -> Result<Vec<Duty>, JsValue> {
+    let now = SqlStorageValue::Integer(i64::try_from(now).unwrap_or(i64::MAX));
+    let statement = "DELETE FROM duties WHERE at <= ? RETURNING name";
+    let mut due = Vec::new();
+    for row in disk.sql().exec(statement, vec![now])?.raw() {
+        if let Some(SqlStorageValue::String(name)) = row?.into_iter().next() {
+            // One of another version of this worker is forgotten.
+            due.extend(Duty::EVERY.into_iter().find(|duty| duty.name() == name));
+        }
+    }
+    Ok(due)
+}
+
+/// Sets the alarm to the duty that is due next.
+pub fn wake_for_next(disk: &Disk) -> Result<(), JsValue> {
+    let query = "SELECT min(at) FROM duties";
+    if let Some(row) = disk.sql().exec(query, None)?.raw().next()
+        && let Some(SqlStorageValue::Integer(at)) = row?.into_iter().next()
+    {
+        disk.set_alarm(at)?;
+    }
+    Ok(())
+}
