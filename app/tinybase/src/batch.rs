@@ -13,13 +13,15 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// Whether there is nothing in it for others; there may be records of it all the same.
     pub fn is_empty(&self) -> bool {
-        self.touched.is_empty()
+        self.len() == 0
     }
 
     /// How many stamps changed.
     pub fn len(&self) -> usize {
-        self.touched.len()
+        let stamps = self.touched.iter().filter(|touched| touched.is_stamp());
+        stamps.count()
     }
 
     /// The batch's number, which its stamps have from now on.
@@ -91,12 +93,13 @@ impl Store {
             match *place {
                 Touched::Cell(table, ..)
                 | Touched::RowClock(table, _)
-                | Touched::TableClock(table) => {
+                | Touched::TableClock(table)
+                | Touched::Offsets(table) => {
                     in_tables = true;
                     touched[table as usize] = true;
                 }
                 Touched::TablesClock => in_tables = true,
-                Touched::Value(_) | Touched::ValuesClock => in_values = true,
+                Touched::Value(_) | Touched::ValuesClock | Touched::Forgotten => in_values = true,
             }
         }
         let tables = (0..touched.len()).filter(|at| touched[*at]).collect();

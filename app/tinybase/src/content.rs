@@ -16,7 +16,8 @@ impl Store {
     /// ([`Form::Encoded`]): everything with clocks and hashes, as `[tables, values]`.
     pub fn content_json(&self, form: Form) -> String {
         let mut out = String::from("[[");
-        object(&mut out, in_order(&self.tables), |out, (_, (at, table))| {
+        let tables = in_order(&self.tables).filter(|(_, (_, table))| !table.rows.is_empty());
+        object(&mut out, tables, |out, (_, (at, table))| {
             out.push('[');
             object(out, in_order(&table.rows), |out, (_, (row_at, row))| {
                 self.write_hashed_cells(out, &row.cells, Map::Row(at, row_at), form);
@@ -69,7 +70,10 @@ impl Store {
                 Touched::RowClock(table, row) => cells.push((table, row, None)),
                 Touched::TableClock(table) => tables.push(table),
                 Touched::Value(at) => values.push(&self.values.list()[at as usize]),
-                Touched::TablesClock | Touched::ValuesClock => {}
+                Touched::TablesClock
+                | Touched::ValuesClock
+                | Touched::Offsets(_)
+                | Touched::Forgotten => {}
             }
         }
         cells.sort_unstable();

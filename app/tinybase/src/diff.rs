@@ -33,9 +33,13 @@ impl Store {
         let mut sent = Vec::new();
         for (at, (table, asked)) in self.tables.values().zip(asked).enumerate() {
             match asked {
+                // What it has of this table we forgot.
+                _ if table.rows.is_empty() => {}
                 None => sent.push((at, 0)),
                 Some(hash) if hash == table.hash => {}
-                Some(hash) => match table.marks.find(hash) {
+                Some(hash) => match table.find(hash) {
+                    // It has more than we, of which nothing is news.
+                    Some(revision) if table.marks.newest() == Some((table.hash, revision)) => {}
                     Some(revision) => sent.push((at, revision)),
                     None => differing.push((self.table_at(at).0, table.hash)),
                 },
@@ -216,33 +220,35 @@ impl Store {
         hashes(out, values.map(|value| self.named_hash(value)));
     }
 
-    /// Reads `{table: hash}` of a peer and asks for the rows of those tables: `{table: {row:
-    /// hash}}`. A table that the peer has as we had it once holds no news. False when there is
-    /// nothing to ask.
-    pub(crate) fn ask_rows(
+    /// Reads `{table: hash}` of a peer: which tables may hold news, and their hashes. A table that
+    /// the peer has as we had it once holds none.
+    pub(crate) fn differing_tables(
         &self,
         reader: &mut Reader<'_>,
-        out: &mut String,
-    ) -> Result<bool, Malformed> {
+    ) -> Result<Vec<(usize, u32)>, Malformed> {
         let mut differing = Vec::new();
         reader.object(|reader, id| {
             let hash = reader.whole()?;
-            if let Some((_, id, table)) = self.tables.get_full(&*id)
+            if let Some((at, _, table)) = self.tables.get_full(&*id)
                 && table.hash != hash
-                && table.marks.find(hash).is_none()
+                && table.find(hash).is_none()
             {
-                differing.push((&**id, table));
+                differing.push((at, hash));
             }
             Ok(())
         })?;
-        let any = !differing.is_empty();
-        object(out, differing.into_iter(), |out, (_, table)| {
+        Ok(differing)
+    }
+
+    /// `{table: {row: hash}}` of all rows of these tables.
+    pub(crate) fn ask_rows(&self, out: &mut String, tables: &[(usize, u32)]) {
+        let tables = tables.iter().map(|(at, _)| self.table_at(*at));
+        object(out, tables, |out, (_, table)| {
             hashes(
                 out,
                 table.rows.iter().map(|(id, row)| (&**id, row.cells.hash)),
             );
         });
-        Ok(any)
     }
 
     /// Reads `{table: {row: hash}}` of a peer and asks for the cells of those rows. False when

@@ -8,7 +8,7 @@ const ALPHABET: &[u8; 64] = b"-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijkl
 const COUNTER_BITS: u32 = 24;
 const CLIENT_BITS: u32 = 30;
 const CLIENT_MASK: u32 = (1 << CLIENT_BITS) - 1;
-const MAX_COUNTER: u32 = (1 << COUNTER_BITS) - 1;
+pub(crate) const MAX_COUNTER: u32 = (1 << COUNTER_BITS) - 1;
 /// The latest time that fits, in milliseconds since 1970: the year 2109.
 const MAX_TIME: u64 = (1 << 42) - 1;
 /// How far ahead of the wall clock a remote stamp may be and still move TinyBase's own clock.
@@ -134,6 +134,10 @@ impl Clock {
             counter: None,
             client: client_of(unique_id),
         }
+    }
+
+    pub(crate) fn client(&self) -> u32 {
+        self.client
     }
 
     /// A stamp greater than all that were given or seen.

@@ -8,7 +8,11 @@ const KEPT: usize = 1024;
 
 /// The hashes that one map had after its last batches.
 #[derive(Clone, Default)]
-pub(crate) struct Marks(VecDeque<Mark>);
+pub(crate) struct Marks {
+    marks: VecDeque<Mark>,
+    /// Of older ones it is not known any more what was deleted since.
+    since: u32,
+}
 
 #[derive(Clone, Copy)]
 struct Mark {
@@ -18,19 +22,41 @@ struct Mark {
 
 impl Marks {
     pub(crate) fn add(&mut self, hash: u32, revision: u32) {
-        if self.0.len() == KEPT {
-            self.0.pop_front();
+        if self.marks.len() == KEPT {
+            self.marks.pop_front();
         }
-        self.0.push_back(Mark { hash, revision });
+        self.marks.push_back(Mark { hash, revision });
     }
 
     /// Takes in a mark that was persisted, wherever it belongs.
     pub(crate) fn restore(&mut self, hash: u32, revision: u32) {
-        let at = self.0.partition_point(|mark| mark.revision <= revision);
-        self.0.insert(at, Mark { hash, revision });
-        if self.0.len() > KEPT {
-            self.0.pop_front();
+        if revision < self.since {
+            return;
         }
+        let at = self.marks.partition_point(|mark| mark.revision <= revision);
+        self.marks.insert(at, Mark { hash, revision });
+        if self.marks.len() > KEPT {
+            self.marks.pop_front();
+        }
+    }
+
+    /// Drops what is older than a revision, now and when it is restored.
+    pub(crate) fn forget_before(&mut self, revision: u32) {
+        self.since = self.since.max(revision);
+        let old = self
+            .marks
+            .partition_point(|mark| mark.revision < self.since);
+        self.marks.drain(..old);
+    }
+
+    pub(crate) fn since(&self) -> u32 {
+        self.since
+    }
+
+    /// The newest hash and its revision.
+    pub(crate) fn newest(&self) -> Option<(u32, u32)> {
+        let newest = self.marks.back();
+        newest.map(|mark| (mark.hash, mark.revision))
     }
 
     /// The last revision at which the map had this hash.
@@ -39,7 +65,7 @@ impl Marks {
             // What all began with.
             return Some(0);
         }
-        let mark = self.0.iter().rev().find(|mark| mark.hash == hash)?;
+        let mark = self.marks.iter().rev().find(|mark| mark.hash == hash)?;
         Some(mark.revision)
     }
 }

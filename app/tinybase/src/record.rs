@@ -27,11 +27,12 @@ pub enum Place<'a> {
         row: &'a str,
     },
     Value(&'a str),
-    /// The clock that all tables, a table, or all values have of their own, in content from
-    /// before TinyBase 6 only.
+    /// The clock that all tables or all values have of their own, in content from before TinyBase
+    /// 6 only.
     Tables,
-    Table(&'a str),
     Values,
+    /// What a table has besides its rows: such a clock, and what compaction left.
+    Table(&'a str),
     /// Up to when tombstones were forgotten.
     Forgotten,
 }
@@ -63,15 +64,22 @@ impl Store {
         let rows =
             tables.flat_map(|(at, table)| (0..table.rows.len()).map(move |r| At::Row(at, r)));
         let values = (0..self.values.list().len()).map(At::Value);
-        let clocks = self.map_clocks.keys().filter_map(|map| match *map {
-            Map::Tables => Some(At::Tables),
-            Map::Table(at) => Some(At::Table(at)),
-            Map::Values => Some(At::Values),
-            // In the row's record.
-            Map::Row(..) => None,
-        });
-        let forgotten = (!self.forgotten.is_none()).then_some(At::Forgotten);
-        let places = rows.chain(values).chain(clocks).chain(forgotten);
+        let own = |map| !self.map_clock(map).is_none();
+        let tables = self.tables.values().enumerate();
+        let tables = tables
+            .filter(move |(at, table)| {
+                own(Map::Table(*at)) || table.marks.since() > 0 || !table.offsets.is_empty()
+            })
+            .map(|(at, _)| At::Table(at));
+        let content = [
+            (own(Map::Tables), At::Tables),
+            (own(Map::Values), At::Values),
+            (self.forgotten > 0, At::Forgotten),
+        ];
+        let content = content
+            .into_iter()
+            .filter_map(|(has, at)| has.then_some(at));
+        let places = rows.chain(values).chain(tables).chain(content);
         places.map(|at| self.record(at))
     }
 
@@ -93,24 +101,48 @@ impl Store {
                 }
             }
             At::Tables => of_clock(Place::Tables, self.map_clock(Map::Tables)),
-            At::Table(at) => of_clock(
-                Place::Table(self.table_at(at).0),
-                self.map_clock(Map::Table(at)),
-            ),
             At::Values => of_clock(Place::Values, self.map_clock(Map::Values)),
-            At::Forgotten => of_clock(Place::Forgotten, self.forgotten),
+            // `[clock, oldest mark, offset, …]`.
+            At::Table(at) => {
+                let (id, table) = self.table_at(at);
+                let clock = self.map_clock(Map::Table(at));
+                let mut text = format!("[\"{clock}\",{}", table.marks.since());
+                for offset in &table.offsets {
+                    let _ = write!(text, ",{offset}");
+                }
+                text.push(']');
+                Record {
+                    place: Place::Table(id),
+                    text,
+                }
+            }
+            // `[seconds, oldest mark of all tables, oldest mark of values]`.
+            At::Forgotten => Record {
+                place: Place::Forgotten,
+                text: format!(
+                    "[{},{},{}]",
+                    self.forgotten,
+                    self.tables_marks.since(),
+                    self.values_marks.since()
+                ),
+            },
         }
     }
 
-    /// `[[row's clock, revision], cell id, cell, clock, revision, …]`; the row's own clock is
-    /// there when it has one.
+    /// `[floor, [row's clock, revision], cell id, cell, clock, revision, …]`, the first two only
+    /// where there are any.
     fn row_record(&self, table_at: usize, row_at: usize) -> Record<'_> {
         let (table, row, cells) = self.row_at(table_at, row_at);
         let mut text = String::with_capacity(cells.list().len() * 64);
         let clock = self.map_clock(Map::Row(table_at, row_at));
         let mut comma = "[";
+        let floor = self.tables[table_at].rows[row_at].floor;
+        if floor > 0 {
+            let _ = write!(text, "[{floor}");
+            comma = ",";
+        }
         if !clock.is_none() {
-            let _ = write!(text, "[[\"{clock}\",{}]", cells.revision);
+            let _ = write!(text, "{comma}[\"{clock}\",{}]", cells.revision);
             comma = ",";
         }
         for cell in cells.list() {
@@ -134,8 +166,9 @@ fn at(touched: Touched) -> At {
         }
         Touched::Value(at) => At::Value(at as usize),
         Touched::TablesClock => At::Tables,
-        Touched::TableClock(at) => At::Table(at as usize),
+        Touched::TableClock(at) | Touched::Offsets(at) => At::Table(at as usize),
         Touched::ValuesClock => At::Values,
+        Touched::Forgotten => At::Forgotten,
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::batch::Mark;
 use crate::cells::{Cell, Cells, Merged};
 use crate::fnv::share;
+use crate::forget::millis;
 use crate::hlc::Hlc;
 use crate::json::{Malformed, Reader};
 use crate::record::Place;
@@ -39,22 +40,21 @@ impl Restore {
             Place::Row { table, row } => self.row(table, row, &mut reader)?,
             Place::Value(id) => self.value(id, &mut reader)?,
             Place::Tables => self.map_clock(Map::Tables, &mut reader)?,
-            Place::Table(table) => {
-                let table = self.store.ensure_table(table);
-                self.map_clock(Map::Table(table), &mut reader)?;
-            }
             Place::Values => self.map_clock(Map::Values, &mut reader)?,
-            Place::Forgotten => self.store.forgotten = reader.clock()?,
+            Place::Table(table) => self.table(table, &mut reader)?,
+            Place::Forgotten => self.forgotten(&mut reader)?,
         }
         reader.end()
     }
 
     fn row(&mut self, table: &str, row: &str, reader: &mut Reader<'_>) -> Result<(), Malformed> {
         reader.expect(b'[', "a row's record")?;
-        let mut own = None;
-        let mut any = reader.peek() != Some(b'[');
-        if !any {
-            reader.expect(b'[', "the row's own clock")?;
+        let (mut floor, mut own, mut any) = (0, None, true);
+        if let Some(b'0'..=b'9') = reader.peek() {
+            floor = reader.whole()?;
+            any = reader.accept(b',');
+        }
+        if any && reader.accept(b'[') {
             let clock = reader.clock()?;
             own = Some((clock, self.revision(reader)?));
             reader.expect(b']', "the end of the row's own clock")?;
@@ -86,6 +86,7 @@ impl Restore {
         table.live += usize::from(live > 0);
         table.live -= usize::from(row.live > 0);
         row.live = live as u32;
+        row.floor = floor;
         row.cells = cells;
         Ok(())
     }
@@ -131,6 +132,37 @@ impl Restore {
         Ok(())
     }
 
+    fn table(&mut self, id: &str, reader: &mut Reader<'_>) -> Result<(), Malformed> {
+        reader.expect(b'[', "a table's record")?;
+        let at = self.store.ensure_table(id);
+        let clock = reader.clock()?;
+        if !clock.is_none() {
+            self.latest = self.latest.max(clock);
+            self.store.map_clocks.insert(Map::Table(at), clock);
+        }
+        let since = self.revision(reader)?;
+        let table = &mut self.store.tables[at];
+        table.marks.forget_before(since);
+        table.offsets.clear();
+        while reader.accept(b',') {
+            table.offsets.push(reader.whole()?);
+        }
+        reader.expect(b']', "the end of a table's record")
+    }
+
+    fn forgotten(&mut self, reader: &mut Reader<'_>) -> Result<(), Malformed> {
+        reader.expect(b'[', "up to when tombstones were forgotten")?;
+        self.store.forgotten = reader.whole()?;
+        // The clock stays ahead of what is gone, too.
+        let gone = Hlc::new(millis(self.store.forgotten), 0, 0);
+        self.latest = self.latest.max(gone);
+        let tables = self.revision(reader)?;
+        self.store.tables_marks.forget_before(tables);
+        let values = self.revision(reader)?;
+        self.store.values_marks.forget_before(values);
+        reader.expect(b']', "the end of what was forgotten")
+    }
+
     /// One mark as [`Store::marks_of`] gave it, at best in the order in which they came to be.
     pub fn mark(&mut self, mark: Mark<'_>) {
         let Mark {
@@ -171,7 +203,10 @@ impl Restore {
         for table in store.tables.values_mut() {
             table.hash ^= rows_share(table);
             table.marks.add(table.hash, self.newest);
-            store.tables_hash ^= share(table.seed, table.hash);
+            // One without rows is there for its peers only.
+            if !table.rows.is_empty() {
+                store.tables_hash ^= share(table.seed, table.hash);
+            }
         }
         store.tables_marks.add(store.tables_hash, self.newest);
         store.values_marks.add(store.values.hash, self.newest);

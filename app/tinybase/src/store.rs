@@ -7,8 +7,9 @@ use foldhash::fast::RandomState;
 use indexmap::IndexMap;
 
 use crate::cells::{Cells, Merged, Names};
-use crate::changes::{CellChange, Changes};
+use crate::changes::{CellChange, Changes, RowChange};
 use crate::fnv::{Fnv, replace_share, seed};
+use crate::forget::{Stale, millis, share_of};
 use crate::hlc::{Clock, Hlc};
 use crate::marks::Marks;
 use crate::value::Value;
@@ -20,6 +21,9 @@ pub(crate) struct Row {
     pub(crate) cells: Cells,
     /// How many cells are not tombstones.
     pub(crate) live: u32,
+    /// Up to when tombstones had been forgotten when it came to be, in seconds since 1970: cells
+    /// from before may have been deleted.
+    pub(crate) floor: u32,
     pub(crate) seed: u32,
 }
 
@@ -30,6 +34,8 @@ pub(crate) struct Table {
     /// How many rows have a cell that is not a tombstone.
     pub(crate) live: usize,
     pub(crate) marks: Marks,
+    /// By how much the hashes of peers differ that still have tombstones we forgot.
+    pub(crate) offsets: Vec<u32>,
 }
 
 /// A map that can have a clock of its own. Tables and rows by their place in the store.
@@ -50,6 +56,16 @@ pub(crate) enum Touched {
     TableClock(u32),
     RowClock(u32, u32),
     ValuesClock,
+    /// What a table remembers of peers, which is nobody else's.
+    Offsets(u32),
+    /// Up to when tombstones were forgotten, and the marks that went with them.
+    Forgotten,
+}
+
+impl Touched {
+    pub(crate) fn is_stamp(self) -> bool {
+        !matches!(self, Self::Offsets(_) | Self::Forgotten)
+    }
 }
 
 /// A store. See the crate's page for how one is used.
@@ -66,8 +82,8 @@ pub struct Store {
     /// Number of the batch under way; what is touched in it has this revision.
     pub(crate) revision: u32,
     pub(crate) touched: Vec<Touched>,
-    /// Tombstones up to this stamp may have been dropped.
-    pub(crate) forgotten: Hlc,
+    /// Tombstones from before may have been forgotten; in seconds since 1970.
+    pub(crate) forgotten: u32,
 }
 
 /// What became of changes from outside.
@@ -78,6 +94,9 @@ pub struct Applied {
     pub taken: usize,
     /// Those left out because their clocks are too far ahead.
     pub ahead: Ahead,
+    /// Cells and values left out because what they are of may have been deleted and forgotten.
+    /// Whoever sent them is told so by a reply of [`Store::receive`].
+    pub stale: usize,
 }
 
 /// Stamps from the future that were left out.
@@ -89,10 +108,13 @@ pub struct Ahead {
 }
 
 /// One application of changes: what may pass, and what was seen.
-struct Intake {
+pub(crate) struct Intake {
     latest_time: u64,
     latest: Hlc,
-    applied: Applied,
+    pub(crate) applied: Applied,
+    pub(crate) stale: Stale,
+    /// Tables, and the share in their hash of a row that was left out since all of it is forgotten.
+    pub(crate) ignored: Vec<(usize, u32)>,
 }
 
 impl Intake {
@@ -128,7 +150,7 @@ impl Store {
             clock: Clock::new(unique_id),
             revision: 1,
             touched: Vec::new(),
-            forgotten: Hlc::NONE,
+            forgotten: 0,
         }
     }
 
@@ -139,10 +161,16 @@ impl Store {
 
     /// Merges what somebody else holds or changed. `now` is the wall clock in milliseconds.
     pub fn apply(&mut self, changes: Changes<'_>, now: u64) -> Applied {
+        self.take_in(changes, now).applied
+    }
+
+    pub(crate) fn take_in(&mut self, changes: Changes<'_>, now: u64) -> Intake {
         let mut intake = Intake {
             latest_time: now + MAX_AHEAD_MS,
             latest: Hlc::NONE,
             applied: Applied::default(),
+            stale: Stale::default(),
+            ignored: Vec::new(),
         };
         let Changes {
             clock,
@@ -157,10 +185,11 @@ impl Store {
         for table in tables {
             let before = self.tables.get(&*table.id).map_or(0, |held| held.hash);
             for row in &rows[table.rows] {
-                let cells = cells.by_ref().take(row.cells.len());
-                self.merge_row(&table.id, &row.id, row.clock, cells, &mut intake);
+                self.merge_row(&table.id, row, &mut cells, &mut intake);
             }
-            if let Some(at) = self.tables.get_index_of(&*table.id) {
+            if let Some((at, _, held)) = self.tables.get_full(&*table.id)
+                && !held.rows.is_empty()
+            {
                 self.raise(Map::Table(at), table.clock, &mut intake);
                 self.settle_table(at, before);
             }
@@ -168,13 +197,21 @@ impl Store {
         self.raise(Map::Tables, clock, &mut intake);
         self.values.reserve(values.len());
         for value in values {
-            if intake.admits(value.clock) && self.merge_value(&value.id, value.value, value.clock) {
+            if !intake.admits(value.clock) {
+                continue;
+            }
+            if value.clock.time() < millis(self.forgotten) && !self.holds_value(&value.id) {
+                if !value.value.is_undefined() {
+                    intake.stale.value(&value.id);
+                }
+            } else if self.merge_value(&value.id, value.value, value.clock) {
                 intake.took(value.clock);
             }
         }
         self.raise(Map::Values, values_clock, &mut intake);
         self.clock.seen(intake.latest, now);
-        intake.applied
+        intake.applied.stale = intake.stale.len();
+        intake
     }
 
     /// Rows and tables come to be with their first cell: an empty one would have no hash to
@@ -182,30 +219,62 @@ impl Store {
     fn merge_row<'a>(
         &mut self,
         table_id: &str,
-        row_id: &str,
-        clock: Hlc,
-        changes: impl ExactSizeIterator<Item = CellChange<'a>>,
+        change: &RowChange<'a>,
+        cells: &mut std::vec::IntoIter<CellChange<'a>>,
         intake: &mut Intake,
     ) {
-        let count = changes.len();
+        let (row_id, count) = (&*change.id, change.cells.len());
         let mut place = self.find_row(table_id, row_id);
-        let before = place.map_or(0, |(table, row)| self.tables[table].rows[row].cells.hash);
-        for change in changes {
-            if intake.admits(change.clock) {
-                let (table, row) = *place.get_or_insert_with(|| {
-                    let (table, row) = self.ensure_row(table_id, row_id);
-                    self.tables[table].rows[row].cells.reserve(count);
-                    (table, row)
-                });
-                if self.merge_cell(table, row, &change.id, change.value, change.clock) {
-                    intake.took(change.clock);
-                }
+        let (before, floor) = match place {
+            Some((table, row)) => {
+                let row = &self.tables[table].rows[row];
+                (row.cells.hash, row.floor)
+            }
+            None => (0, self.forgotten),
+        };
+        if place.is_none() && self.forgot(&cells.as_slice()[..count]) {
+            if let Some(table) = self.tables.get_index_of(table_id) {
+                let share = share_of(row_id, change.clock, &cells.as_slice()[..count]);
+                intake.ignored.push((table, share));
+            }
+            cells.take(count).for_each(drop);
+            return;
+        }
+        for cell in cells.take(count) {
+            if !intake.admits(cell.clock) {
+                continue;
+            }
+            if cell.clock.time() < millis(floor)
+                && !cell.value.is_undefined()
+                && !self.holds_cell(place, &cell.id)
+            {
+                intake.stale.cell(table_id, row_id, &cell.id);
+                continue;
+            }
+            let (table, row) = *place.get_or_insert_with(|| {
+                let (table, row) = self.ensure_row(table_id, row_id);
+                self.tables[table].rows[row].cells.reserve(count);
+                (table, row)
+            });
+            if self.merge_cell(table, row, &cell.id, cell.value, cell.clock) {
+                intake.took(cell.clock);
             }
         }
         if let Some((table, row)) = place {
-            self.raise(Map::Row(table, row), clock, intake);
+            self.raise(Map::Row(table, row), change.clock, intake);
             self.settle_row(table, row, before);
         }
+    }
+
+    fn holds_cell(&self, place: Option<(usize, usize)>, id: &str) -> bool {
+        let cells = place.map(|(table, row)| &self.tables[table].rows[row].cells);
+        let held = cells.zip(self.names.find(id));
+        held.is_some_and(|(cells, name)| cells.find(name).is_some())
+    }
+
+    fn holds_value(&self, id: &str) -> bool {
+        let name = self.names.find(id);
+        name.is_some_and(|name| self.values.find(name).is_some())
     }
 
     /// Gives a map a newer clock of its own. Stock clients send none, but old stores hold some.
@@ -306,6 +375,7 @@ impl Store {
             let new = Row {
                 cells: Cells::default(),
                 live: 0,
+                floor: self.forgotten,
                 seed: seed(row),
             };
             rows.insert_full(row.into(), new).0
@@ -321,6 +391,7 @@ impl Store {
                 hash: 0,
                 live: 0,
                 marks: Marks::default(),
+                offsets: Vec::new(),
             };
             self.tables.insert_full(table.into(), new).0
         })

@@ -85,14 +85,14 @@ impl Question {
         Self::Values,
     ];
 
-    /// `"pull.hashes"` and so on, as JSON.
+    /// What its id in messages is, or begins with.
     fn id(self) -> &'static str {
         match self {
-            Self::Hashes => "\"pull.hashes\"",
-            Self::Tables => "\"pull.tables\"",
-            Self::Rows => "\"pull.rows\"",
-            Self::Cells => "\"pull.cells\"",
-            Self::Values => "\"pull.values\"",
+            Self::Hashes => "pull.hashes",
+            Self::Tables => "pull.tables",
+            Self::Rows => "pull.rows",
+            Self::Cells => "pull.cells",
+            Self::Values => "pull.values",
         }
     }
 
@@ -104,11 +104,6 @@ impl Question {
             Self::Cells => MessageKind::GetCellDiff,
             Self::Values => MessageKind::GetValueDiff,
         }
-    }
-
-    fn find(id: &str) -> Option<Self> {
-        let mut all = Self::ALL.into_iter();
-        all.find(|question| question.id().trim_matches('"') == id)
     }
 }
 
@@ -144,6 +139,8 @@ struct Understood<'a> {
     changes: Changes<'a>,
     broadcast: bool,
     replies: Vec<String>,
+    /// Tables, and the peer's hashes of them, whose rows this is all about.
+    asked: Vec<(usize, u32)>,
 }
 
 impl Store {
@@ -169,7 +166,8 @@ impl Store {
         let Understood {
             changes,
             broadcast,
-            replies,
+            mut replies,
+            asked,
         } = self.understand(message)?;
         let offered = changes.len();
         if offered == 0 {
@@ -181,7 +179,14 @@ impl Store {
         }
         check(self, &changes).map_err(Refused::Refused)?;
         let verbatim = !changes.nested;
-        let applied = self.apply(changes, now);
+        let intake = self.take_in(changes, now);
+        let applied = intake.applied;
+        if applied == Applied::default() && replies.is_empty() {
+            self.learn(&asked, &intake);
+        }
+        if applied.stale > 0 {
+            replies.push(self.refusal(&intake.stale));
+        }
         Ok(Received {
             replies,
             applied,
@@ -197,7 +202,8 @@ impl Store {
         match kind {
             MessageKind::Response => {
                 // Others' answers are not ours to check.
-                if let Some(question) = id.and_then(Question::find) {
+                if let Some((question, asked)) = id.and_then(read_id) {
+                    understood.asked = asked;
                     self.read_answer(question, &mut reader, &mut understood)?;
                     end(&mut reader)?;
                 }
@@ -283,7 +289,7 @@ impl Store {
 
     /// A question that does not follow from an answer.
     fn question(&self, question: Question) -> String {
-        let mut out = begin(question);
+        let mut out = begin(question, &[]);
         match question {
             Question::Tables => self.ask_tables(&mut out),
             Question::Values => self.ask_values(&mut out),
@@ -303,36 +309,66 @@ impl Store {
         let Understood {
             changes, replies, ..
         } = understood;
-        let next = match question {
+        match question {
             Question::Hashes => {
                 self.start_pull(read_hashes(reader)?, replies);
                 return Ok(());
             }
             Question::Cells => return changes.read_tables(reader),
             Question::Values => return changes.read_values(reader),
-            Question::Tables => Question::Rows,
-            Question::Rows => Question::Cells,
-        };
+            Question::Tables | Question::Rows => {}
+        }
         reader.expect(b'[', "[new, differing]")?;
         changes.read_tables(reader)?;
         reader.expect(b',', "[new, differing]")?;
-        let mut out = begin(next);
         // What is new is in other tables and rows than those asked on about.
-        let any = match next {
-            Question::Rows => self.ask_rows(reader, &mut out)?,
-            _ => self.ask_cells(reader, &mut out)?,
-        };
-        reader.expect(b']', "the end of [new, differing]")?;
-        if any {
-            out.push(']');
-            replies.push(out);
+        if question == Question::Tables {
+            let differing = self.differing_tables(reader)?;
+            if !differing.is_empty() {
+                replies.push(self.question_of_rows(&differing));
+            }
+        } else {
+            let mut out = begin(Question::Cells, &[]);
+            if self.ask_cells(reader, &mut out)? {
+                out.push(']');
+                replies.push(out);
+            }
         }
-        Ok(())
+        reader.expect(b']', "the end of [new, differing]")
+    }
+
+    fn question_of_rows(&self, differing: &[(usize, u32)]) -> String {
+        let mut out = begin(Question::Rows, differing);
+        self.ask_rows(&mut out, differing);
+        out.push(']');
+        out
     }
 }
 
-fn begin(question: Question) -> String {
-    format!("[{},{},", question.id(), question.kind().number())
+/// A question up to its body. The id of one for rows has which tables it is about, by their
+/// places in the store, and the peer's hashes of them, so that its answer can be weighed.
+fn begin(question: Question, tables: &[(usize, u32)]) -> String {
+    let mut out = format!("[\"{}", question.id());
+    for (at, hash) in tables {
+        let _ = write!(out, ".{at}.{hash}");
+    }
+    let _ = write!(out, "\",{},", question.kind().number());
+    out
+}
+
+/// What the id of an answer tells of its question.
+fn read_id(id: &str) -> Option<(Question, Vec<(usize, u32)>)> {
+    let mut parts = id.split('.').skip(2);
+    let all = Question::ALL.into_iter();
+    let question = all.rev().find(|question| {
+        let rest = id.strip_prefix(question.id());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    })?;
+    let mut tables = Vec::new();
+    while let (Some(at), Some(hash)) = (parts.next(), parts.next()) {
+        tables.push((at.parse().ok()?, hash.parse().ok()?));
+    }
+    Some((question, tables))
 }
 
 fn read_hashes(reader: &mut Reader<'_>) -> Result<[u32; 2], Malformed> {

@@ -5,7 +5,9 @@
     reason = "the functions shared by the tests are test code too"
 )]
 
-use indexmap::IndexMap;
+mod database;
+
+use database::Database;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use tinybase::frame::{Assembler, Frame, Payload, write_parts};
@@ -106,83 +108,6 @@ fn synchronize(a: &mut Store, b: &mut Store) -> usize {
     bytes
 }
 
-/// What a database would hold: the last record of each place, in the order of their first, and all
-/// marks.
-#[derive(Default)]
-struct Database {
-    records: IndexMap<OwnedPlace, String>,
-    marks: Vec<(OwnedPlace, u32, u32)>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum OwnedPlace {
-    Row(String, String),
-    Value(String),
-    Table(String),
-    Other(&'static str),
-}
-
-impl OwnedPlace {
-    fn of(place: Place<'_>) -> Self {
-        match place {
-            Place::Row { table, row } => Self::Row(table.into(), row.into()),
-            Place::Value(id) => Self::Value(id.into()),
-            Place::Table(id) => Self::Table(id.into()),
-            Place::Tables => Self::Other("tables"),
-            Place::Values => Self::Other("values"),
-            Place::Forgotten => Self::Other("forgotten"),
-        }
-    }
-
-    fn place(&self) -> Place<'_> {
-        match self {
-            Self::Row(table, row) => Place::Row { table, row },
-            Self::Value(id) => Place::Value(id),
-            Self::Table(id) => Place::Table(id),
-            Self::Other("tables") => Place::Tables,
-            Self::Other("values") => Place::Values,
-            Self::Other(_) => Place::Forgotten,
-        }
-    }
-}
-
-impl Database {
-    /// Commits, and keeps what changed.
-    fn persist(&mut self, store: &mut Store) {
-        let batch = store.commit();
-        for record in store.records_of(&batch) {
-            self.records
-                .insert(OwnedPlace::of(record.place), record.text);
-        }
-        for mark in store.marks_of(&batch) {
-            self.marks
-                .push((OwnedPlace::of(mark.place), mark.hash, mark.revision));
-        }
-    }
-
-    fn put(&mut self, store: &Store) {
-        for record in store.records() {
-            self.records
-                .insert(OwnedPlace::of(record.place), record.text);
-        }
-    }
-
-    fn restored(&self) -> Store {
-        let mut restore = Restore::new("server");
-        for (place, text) in &self.records {
-            restore.record(place.place(), text).unwrap();
-        }
-        for (place, hash, revision) in &self.marks {
-            restore.mark(Mark {
-                place: place.place(),
-                hash: *hash,
-                revision: *revision,
-            });
-        }
-        restore.finish()
-    }
-}
-
 fn counts(store: &Store) -> Vec<(String, usize)> {
     let tables = store.table_ids();
     tables
@@ -249,7 +174,7 @@ proptest! {
         let mut database = Database::default();
         for message in messages(&edits) {
             let _ = store.receive(&message, NOW).unwrap();
-            database.persist(&mut store);
+            let _ = database.persist(&mut store);
         }
         let mut whole = Database::default();
         whole.put(&store);
