@@ -18,7 +18,7 @@ use crate::pattern::glob;
 use crate::redirects::{self, Redirect, Redirects};
 use crate::rules::Problem;
 use crate::scan::{Files, scan};
-use crate::{AssetsError, Complaint, Config, HtmlHandling, NotFoundHandling, RunWorkerFirst, path};
+use crate::{AssetsError, Complaint, Config, NotFoundHandling, RunWorkerFirst, path};
 
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const CF_CACHE_STATUS: HeaderName = HeaderName::from_static("cf-cache-status");
@@ -40,8 +40,9 @@ struct Folder {
 }
 
 impl Folder {
-    fn read(directory: &Utf8Path, html: HtmlHandling) -> Result<Self, AssetsError> {
-        let (files, mut complaints) = scan(directory)?;
+    fn read(config: &Config) -> Result<Self, AssetsError> {
+        let directory = &config.directory;
+        let (files, mut complaints) = scan(directory, &config.packages)?;
         let mut complain = |file: Utf8PathBuf, problems: Vec<Problem>| {
             complaints.extend(problems.into_iter().map(|(line, problem)| Complaint {
                 file: file.clone(),
@@ -50,7 +51,7 @@ impl Folder {
             }));
         };
         let file = directory.join(redirects::FILE);
-        let (redirects, problems) = Redirects::parse(&text_of(&file)?, html);
+        let (redirects, problems) = Redirects::parse(&text_of(&file)?, config.html_handling);
         complain(file, problems);
         let file = directory.join(headers::FILE);
         let (headers, problems) = Headers::parse(&text_of(&file)?);
@@ -87,7 +88,7 @@ enum Decision {
 impl Assets {
     /// Reads which files there are, and the rules about them.
     pub fn load(config: Config) -> Result<Self, AssetsError> {
-        let folder = Folder::read(&config.directory, config.html_handling)?;
+        let folder = Folder::read(&config)?;
         Ok(Self {
             config,
             folder: RwLock::new(Arc::new(folder)),
@@ -96,7 +97,7 @@ impl Assets {
 
     /// Reads the folder again. Answers the URL paths of what changed, sorted.
     pub fn rescan(&self) -> Result<Vec<String>, AssetsError> {
-        let new = Folder::read(&self.config.directory, self.config.html_handling)?;
+        let new = Folder::read(&self.config)?;
         let old = self.folder();
         let mut changed: Vec<String> = old
             .files

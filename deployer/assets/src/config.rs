@@ -2,11 +2,15 @@
 
 use camino::Utf8PathBuf;
 
+use crate::Package;
+
 /// The `assets` table of a worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// The folder of the files.
     pub directory: Utf8PathBuf,
+    /// What the site has beside them.
+    pub packages: Vec<Package>,
     /// Which path a page has.
     pub html_handling: HtmlHandling,
     /// What answers a path without a file.

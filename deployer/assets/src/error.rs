@@ -41,6 +41,28 @@ pub enum AssetsError {
         /// How many there may be.
         most: usize,
     },
+    /// A package does not have what is named.
+    #[error("{package} has no `{path}`")]
+    #[diagnostic(help("{help}"))]
+    NotInPackage {
+        /// Name and version.
+        package: String,
+        /// What was looked for.
+        path: String,
+        /// What may have been meant.
+        help: String,
+    },
+    /// Two files that would be served at one path.
+    #[error("`{path}` is both {one} and {other}")]
+    #[diagnostic(help("give the file of the package another place in tiny.toml"))]
+    Twice {
+        /// The path in the site.
+        path: String,
+        /// The file that was there first.
+        one: String,
+        /// The one of a package.
+        other: String,
+    },
     /// A folder in it cannot be walked, or `.assetsignore` has a pattern that means nothing.
     #[error("cannot read the static files: {0}")]
     #[diagnostic(help("folders must be readable; .assetsignore has the syntax of .gitignore"))]

@@ -61,9 +61,10 @@ impl Read {
 }
 
 impl File {
-    pub(crate) fn new(path: Utf8PathBuf, metadata: &Metadata) -> Self {
+    /// `name` is the one that it is served under.
+    pub(crate) fn new(path: Utf8PathBuf, name: &Utf8Path, metadata: &Metadata) -> Self {
         Self {
-            content_type: content_type(&path),
+            content_type: content_type(name),
             path,
             stamp: metadata.into(),
             last: Mutex::default(),

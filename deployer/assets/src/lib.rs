@@ -1,6 +1,6 @@
 //! Static files the way Cloudflare serves them: which file answers which path, with which headers.
 //!
-//! In comes a folder and the head of a request, out goes the answer or the word that it is the
+//! In comes a folder, perhaps with files of npm packages, and the head of a request, out goes the answer or the word that it is the
 //! worker's. The front of `tiny dev` asks before it asks the worker; the ASSETS binding asks too. A
 //! deploy takes the files themselves ([`Site`]).
 
@@ -11,6 +11,7 @@ mod error;
 mod file;
 mod headers;
 mod lookup;
+mod package;
 mod path;
 mod pattern;
 mod redirects;
@@ -23,5 +24,6 @@ mod tests;
 pub use assets::Assets;
 pub use config::{Config, HtmlHandling, NotFoundHandling, RunWorkerFirst};
 pub use error::AssetsError;
+pub use package::Package;
 pub use rules::Complaint;
 pub use site::{Site, SiteFile};

@@ -10,7 +10,7 @@ use ignore::WalkBuilder;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 use crate::file::File;
-use crate::{AssetsError, Complaint, headers, redirects};
+use crate::{AssetsError, Complaint, Package, headers, redirects};
 
 /// Names what is not to be served, in the syntax of `.gitignore`.
 const IGNORE_FILE: &str = ".assetsignore";
@@ -28,8 +28,59 @@ const MOST: usize = 100_000;
 /// The files by URL path: decoded, with a leading slash.
 pub(crate) type Files = BTreeMap<String, Arc<File>>;
 
-/// Finds the files of `directory`, and names those that are left out for a reason.
-pub(crate) fn scan(directory: &Utf8Path) -> Result<(Files, Vec<Complaint>), AssetsError> {
+/// Finds the files of `directory` and of `packages`, and names those that are left out for a
+/// reason.
+pub(crate) fn scan(
+    directory: &Utf8Path,
+    packages: &[Package],
+) -> Result<(Files, Vec<Complaint>), AssetsError> {
+    let (mut files, complaints) = scan_folder(directory)?;
+    lay_over(&mut files, directory, packages)?;
+    if files.len() > MOST {
+        return Err(AssetsError::TooMany {
+            directory: directory.to_owned(),
+            most: MOST,
+        });
+    }
+    Ok((files, complaints))
+}
+
+/// Adds the files of `packages`, each in a place where there is none.
+fn lay_over(
+    files: &mut Files,
+    directory: &Utf8Path,
+    packages: &[Package],
+) -> Result<(), AssetsError> {
+    let mut called = BTreeMap::new();
+    for package in packages {
+        for wanted in package.wanted()? {
+            let path = wanted.url_path;
+            if files.contains_key(&path) {
+                let there = called
+                    .remove(&path)
+                    .unwrap_or_else(|| format!("{directory}{path}"));
+                return Err(AssetsError::Twice {
+                    path,
+                    one: there,
+                    other: wanted.called,
+                });
+            }
+            let metadata = fs_err::metadata(&wanted.file)?;
+            if metadata.len() > LARGEST {
+                return Err(AssetsError::TooLarge {
+                    file: wanted.file,
+                    size: metadata.len(),
+                });
+            }
+            let file = File::new(wanted.file, Utf8Path::new(&path), &metadata);
+            called.insert(path.clone(), wanted.called);
+            files.insert(path, Arc::new(file));
+        }
+    }
+    Ok(())
+}
+
+fn scan_folder(directory: &Utf8Path) -> Result<(Files, Vec<Complaint>), AssetsError> {
     if !directory.is_dir() {
         return Err(AssetsError::NoDirectory {
             directory: directory.to_owned(),
@@ -78,15 +129,10 @@ pub(crate) fn scan(directory: &Utf8Path) -> Result<(Files, Vec<Complaint>), Asse
                 });
             }
             Ok(Some((real, metadata))) => {
-                files.insert(format!("/{relative}"), Arc::new(File::new(real, &metadata)));
+                let file = File::new(real, relative, &metadata);
+                files.insert(format!("/{relative}"), Arc::new(file));
             }
         }
-    }
-    if files.len() > MOST {
-        return Err(AssetsError::TooMany {
-            directory: directory.to_owned(),
-            most: MOST,
-        });
     }
     complaints.sort_by(|one, other| one.file.cmp(&other.file));
     Ok((files, complaints))

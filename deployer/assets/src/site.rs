@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::headers::{self, Headers};
 use crate::redirects::{self, Redirects};
 use crate::scan::scan;
-use crate::{AssetsError, Complaint, HtmlHandling};
+use crate::{AssetsError, Complaint, HtmlHandling, Package};
 
 /// The files of a folder, and the texts of its rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,9 +34,13 @@ pub struct SiteFile {
 }
 
 impl Site {
-    /// Looks through `directory`; the files are not read.
-    pub fn read(directory: &Utf8Path, html: HtmlHandling) -> Result<Self, AssetsError> {
-        let (files, mut complaints) = scan(directory)?;
+    /// Looks through `directory` and `packages`; the files are not read.
+    pub fn read(
+        directory: &Utf8Path,
+        packages: &[Package],
+        html: HtmlHandling,
+    ) -> Result<Self, AssetsError> {
+        let (files, mut complaints) = scan(directory, packages)?;
         let files = files
             .into_iter()
             .map(|(path, file)| {

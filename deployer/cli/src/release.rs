@@ -47,7 +47,15 @@ impl Context<'_> {
         // What takes no time is checked first.
         let secrets = SecretValues::for_deploy(&stack.root, &stack.stage)
             .map_err(|error| Failure::from_diagnostic(&error).with_code(ExitCode::Usage))?;
-        let builder = Builder::new(self.provisioner()?, self.reporter());
+        let provisioner = self.provisioner()?;
+        let mut packages = BTreeMap::new();
+        for worker in &stack.workers {
+            let of_worker = tiny_dev::packages(worker, &provisioner)
+                .await
+                .map_err(|error| Failure::from_diagnostic(&error))?;
+            packages.insert(worker.id.clone(), of_worker);
+        }
+        let builder = Builder::new(provisioner, self.reporter());
         let mut builds = BTreeMap::new();
         for worker in &stack.workers {
             let request = tiny_dev::build_request(worker, profile.into());
@@ -67,8 +75,8 @@ impl Context<'_> {
             .map(|(id, build)| (id.clone(), code(&build.bundle)))
             .collect();
         let value = |name: &str| secrets.get(name).map(Secret::new);
-        let desired =
-            Desired::of(stack, code, &value).map_err(|error| Failure::from_engine(&error))?;
+        let desired = Desired::of(stack, code, &packages, &value)
+            .map_err(|error| Failure::from_engine(&error))?;
         for complaint in &desired.complaints {
             self.printer.warning(complaint);
         }

@@ -24,7 +24,7 @@ pub enum DevError {
     #[diagnostic(transparent)]
     Listen(#[from] ListenError),
 
-    /// workerd could not be found or fetched.
+    /// workerd, or a package, could not be found or fetched.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Provision(#[from] tiny_provision::ProvisionError),

@@ -8,9 +8,11 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 use tiny_assets::Assets;
 use tiny_manifest::{LoadOptions, PRIVATE_FOLDER, SecretValues, Stack};
+use tiny_provision::Provisioner;
 
 use crate::error::DevError;
 use crate::options::DevOptions;
+use crate::packages::packages;
 use crate::watch::WatchSet;
 
 /// The port of the app that the tool was made for.
@@ -42,7 +44,11 @@ pub(crate) struct Touched {
 }
 
 impl Project {
-    pub(crate) fn load(options: &DevOptions) -> Result<Self, DevError> {
+    /// Reads the manifest with all that it names; npm packages that are not here are fetched.
+    pub(crate) async fn load(
+        options: &DevOptions,
+        provisioner: &Provisioner,
+    ) -> Result<Self, DevError> {
         let env = |name: &str| std::env::var(name).ok();
         let stack = tiny_manifest::load(
             &options.manifest,
@@ -56,7 +62,8 @@ impl Project {
         let mut assets = BTreeMap::new();
         for worker in &stack.workers {
             if let Some(config) = &worker.assets {
-                let loaded = Assets::load(assets_config(config))?;
+                let packages = packages(worker, provisioner).await?;
+                let loaded = Assets::load(assets_config(config, packages))?;
                 assets.insert(worker.id.clone(), Arc::new(loaded));
             }
         }
@@ -198,12 +205,16 @@ impl Project {
     }
 }
 
-fn assets_config(assets: &tiny_manifest::Assets) -> tiny_assets::Config {
+fn assets_config(
+    assets: &tiny_manifest::Assets,
+    packages: Vec<tiny_assets::Package>,
+) -> tiny_assets::Config {
     use tiny_manifest::{
         HtmlHandling as Html, NotFoundHandling as Missing, RunWorkerFirst as First,
     };
     tiny_assets::Config {
         directory: assets.directory.clone(),
+        packages,
         html_handling: match assets.html_handling {
             Html::AutoTrailingSlash => tiny_assets::HtmlHandling::AutoTrailingSlash,
             Html::ForceTrailingSlash => tiny_assets::HtmlHandling::ForceTrailingSlash,

@@ -1,6 +1,7 @@
 //! The loop: one task that owns the state of the session and takes one stream of events.
 
 mod build;
+mod settings;
 mod swap;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,11 +25,16 @@ use crate::project::{Claim, Project};
 use crate::watch::{Changes, Watcher};
 
 use build::Building;
+use settings::Reading;
 use swap::Cause;
 
 /// Everything that can happen to a session.
 pub(crate) enum Event {
     Changed(Changes),
+    Read {
+        number: u64,
+        project: Box<Result<Project, DevError>>,
+    },
     Built {
         number: u64,
         outcome: Result<BTreeMap<String, Build>, (String, BuildError)>,
@@ -69,6 +75,8 @@ struct Session<'a> {
     runtime: Option<Runtime>,
     /// The last good build of each worker.
     builds: BTreeMap<String, Build>,
+    reading: Option<Reading>,
+    reading_number: u64,
     building: Option<Building>,
     build_number: u64,
     /// Settings changed: what serves is out of date even where the code is not.
@@ -138,7 +146,10 @@ async fn run_here(
 ) -> Result<(), DevError> {
     let started = Instant::now();
     let program = own_program()?;
-    let project = Project::load(&options)?;
+    let project = tokio::select! {
+        project = Project::load(&options, &provisioner) => project?,
+        () = quit(&mut commands) => return Ok(()),
+    };
     let (events, mut happened) = mpsc::unbounded_channel();
     let desk = Arc::new(Desk::default());
     let (front_events, requests) = mpsc::unbounded_channel();
@@ -188,6 +199,8 @@ async fn run_here(
         url,
         runtime: None,
         builds: BTreeMap::new(),
+        reading: None,
+        reading_number: 0,
         building: None,
         build_number: 0,
         stale: false,
@@ -221,6 +234,15 @@ async fn run_here(
     outcome
 }
 
+/// Resolves once the session is to end; there is nothing yet that other commands could act on.
+async fn quit(commands: &mut mpsc::UnboundedReceiver<Command>) {
+    while let Some(command) = commands.recv().await {
+        if matches!(command, Command::Quit) {
+            return;
+        }
+    }
+}
+
 /// The program that runs: tiny, which does some of its work in processes of their own.
 pub fn own_program() -> std::io::Result<Utf8PathBuf> {
     Utf8PathBuf::from_path_buf(std::env::current_exe()?)
@@ -247,6 +269,7 @@ impl Session<'_> {
     async fn handle(&mut self, event: Event) -> Result<Flow, DevError> {
         match event {
             Event::Changed(changes) => self.changed(changes).await?,
+            Event::Read { number, project } => self.read(number, *project),
             Event::Built { number, outcome } => self.built(number, outcome).await?,
             Event::Provisioned(programs) => self.provisioned(programs?).await?,
             Event::Runtime(event) => self.runtime_said(event).await?,
@@ -314,43 +337,6 @@ impl Session<'_> {
             self.swap(Cause::at(changes.seen)).await?;
         }
         Ok(())
-    }
-
-    /// Applies an edited manifest, or keeps the one in force while the new one is wrong.
-    fn reread(&mut self, seen: Instant) {
-        match Project::load(&self.options) {
-            Ok(project) => {
-                if project.port(&self.options) != self.project.port(&self.options)
-                    || project.host(&self.options) != self.project.host(&self.options)
-                {
-                    self.say(DevEvent::Note {
-                        message: "restart `tiny dev` to serve on the new address".to_owned(),
-                    });
-                }
-                let known = self.project.asset_complaints();
-                self.project = project;
-                self.complain(&known);
-                self.desk.set_assets(self.project.assets.clone());
-                self.builds.retain(|id, _| {
-                    self.project
-                        .stack
-                        .workers
-                        .iter()
-                        .any(|worker| worker.id == *id)
-                });
-                self.stale = true;
-                self.watch();
-                self.build(seen);
-            }
-            Err(DevError::Manifest(errors)) => {
-                self.front.show_failure(Some(Failure {
-                    title: "tiny.toml is not valid".to_owned(),
-                    text: errors.render(false),
-                }));
-                self.say(DevEvent::ManifestBroken { errors });
-            }
-            Err(error) => self.fail("the settings cannot be read", &error.to_string()),
-        }
     }
 
     /// Lets browsers have changed static files without a swap.

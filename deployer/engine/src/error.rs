@@ -208,7 +208,7 @@ pub enum EngineError {
 
     /// Static files that cannot be served.
     #[error(transparent)]
-    #[diagnostic(help("see [workers.….assets] in tiny.toml"))]
+    #[diagnostic(transparent)]
     Assets(#[from] tiny_assets::AssetsError),
 }
 

@@ -9,6 +9,7 @@ mod cron;
 mod date;
 mod durable_objects;
 mod kinds;
+mod packages;
 mod paths;
 mod placement;
 mod queues;

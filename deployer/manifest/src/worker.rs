@@ -90,6 +90,29 @@ pub struct Assets {
     pub html_handling: HtmlHandling,
     pub not_found_handling: NotFoundHandling,
     pub run_worker_first: RunWorkerFirst,
+    /// In the order of the file.
+    pub packages: Vec<Package>,
+}
+
+/// An npm package of which some files are served beside those of the folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Package {
+    pub name: String,
+    /// One version, never a range.
+    pub version: String,
+    /// `sha512-` and the hash of its tarball in base64. Without it the package is refused where it is fetched, and the
+    /// hash told.
+    pub integrity: Option<String>,
+    pub files: Vec<PackageFile>,
+}
+
+/// A file of a package, or a folder: then both paths end with `/`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackageFile {
+    /// Its path in the package.
+    pub from: String,
+    /// Its path in the site.
+    pub to: String,
 }
 
 choices! {

@@ -131,7 +131,7 @@ fn npm(environment: &Environment) -> Check {
         || {
             Err(missing(
                 "not on PATH",
-                "install npm (Debian: `apt-get install npm`); it fetches workerd and the simulators, nothing else",
+                "install npm (Debian: `apt-get install npm`); it fetches workerd, the simulators and packages that tiny.toml names, nothing else",
             ))
         },
         |path| Ok(path.to_string()),

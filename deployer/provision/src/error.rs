@@ -56,6 +56,22 @@ pub enum ProvisionError {
         found: String,
     },
 
+    /// A fetched package is not the one that the manifest means.
+    #[error("{what} was refused: its sha512 is not the one in tiny.toml, {expected}")]
+    #[diagnostic(help(
+        "if you mean another version now, write `integrity = \"{found}\"`; if not, the registry or something on the way serves another file"
+    ))]
+    OtherHash {
+        what: String,
+        expected: String,
+        found: String,
+    },
+
+    /// A fetched package, of which nobody said what it has to be.
+    #[error("{what} has no `integrity` in tiny.toml to be checked against")]
+    #[diagnostic(help("what came has this one: `integrity = \"{found}\"`"))]
+    NoHash { what: String, found: String },
+
     /// An archive that does not look as it should.
     #[error("{what} cannot be unpacked: {why}")]
     #[diagnostic(help("try again; if it stays so, please report it"))]

@@ -1,5 +1,5 @@
 //! Finds or fetches the programs that tiny stands on: a compiler for wasm, workerd, the simulator
-//! scripts, wasm-bindgen. In comes the process environment, out go paths that work. The builder
+//! scripts, wasm-bindgen; and the npm packages that a manifest names. In comes the process environment, out go paths that work. The builder
 //! and the runtime ask for what they need; `tiny setup` asks for everything ahead, `tiny doctor`
 //! for what is missing. What is fetched lies in one cache folder, shared by all processes of the
 //! user under file locks, checked by hash and put in place by a rename, so that no interruption
@@ -14,6 +14,7 @@ mod error;
 mod known;
 mod lock;
 mod npm;
+mod packages;
 mod pins;
 mod progress;
 mod simulators;
@@ -30,6 +31,7 @@ pub use child::ProcessGroup;
 pub use doctor::{Check, Missing};
 pub use environment::Environment;
 pub use error::ProvisionError;
+pub use packages::NpmPackage;
 pub use progress::{Reporter, Silent, Task};
 pub use toolchain::{Route, Toolchain, WASM_TARGET};
 pub use workerd::{Workerd, WorkerdSource};
@@ -92,6 +94,16 @@ impl Provisioner {
     /// with `cargo install`.
     pub async fn wasm_bindgen(&self, version: &str) -> Result<Utf8PathBuf, ProvisionError> {
         wasm_bindgen::find_or_build(version, &self.environment, &self.cache, &*self.reporter).await
+    }
+
+    /// The folder with the files of a package: from the cache, else fetched into it.
+    pub async fn package(&self, package: &NpmPackage) -> Result<Utf8PathBuf, ProvisionError> {
+        packages::find_or_fetch(package, &self.environment, &self.cache, &*self.reporter).await
+    }
+
+    /// Looks whether a package is in the cache.
+    pub fn diagnose_package(&self, package: &NpmPackage) -> Check {
+        packages::examine(package, &self.cache)
     }
 
     /// Looks at everything that tiny needs for a project in the folder `near`, fetches nothing.

@@ -15,17 +15,80 @@ use crate::error::ProvisionError;
 use crate::pins::Package;
 use crate::progress::Task;
 
+/// One version of a package, as a registry has it.
+#[derive(Debug, Clone)]
+pub(crate) struct Tarball {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) expected: Expected,
+    /// Its size, where it is known; for the progress bar only.
+    pub(crate) bytes: Option<u64>,
+}
+
+/// The hash that it must have, as npm writes it, and who says so.
+#[derive(Debug, Clone)]
+pub(crate) enum Expected {
+    ByTiny(&'static str),
+    /// `None`: not said yet, which is for the user to do.
+    ByManifest(Option<String>),
+}
+
+impl From<Package> for Tarball {
+    fn from(package: Package) -> Self {
+        Self {
+            name: package.name.to_owned(),
+            version: package.version.to_owned(),
+            expected: Expected::ByTiny(package.integrity),
+            bytes: Some(package.bytes),
+        }
+    }
+}
+
+impl Tarball {
+    /// As it is called in messages.
+    fn called(&self) -> String {
+        format!("{} {}", self.name, self.version)
+    }
+
+    fn bad(&self, why: impl ToString) -> ProvisionError {
+        ProvisionError::BadArchive {
+            what: self.called(),
+            why: why.to_string(),
+        }
+    }
+
+    /// Refuses what has another hash than it must have.
+    fn accept(&self, found: String) -> Result<(), ProvisionError> {
+        let what = self.called();
+        match &self.expected {
+            Expected::ByTiny(expected) if *expected == found => Ok(()),
+            Expected::ByManifest(Some(expected)) if *expected == found => Ok(()),
+            Expected::ByTiny(expected) => Err(ProvisionError::WrongHash {
+                what,
+                expected: (*expected).to_owned(),
+                found,
+            }),
+            Expected::ByManifest(Some(expected)) => Err(ProvisionError::OtherHash {
+                what,
+                expected: expected.clone(),
+                found,
+            }),
+            Expected::ByManifest(None) => Err(ProvisionError::NoHash { what, found }),
+        }
+    }
+}
+
 /// Fetches `package` and unpacks into the entry the files for which `place` has a path.
 /// `alternative` continues a help line: what else the user could do.
 pub(crate) async fn fetch(
-    package: Package,
+    package: Tarball,
     environment: &Environment,
     making: &Making,
     task: &mut dyn Task,
     alternative: &str,
     place: fn(&Utf8Path) -> Option<Utf8PathBuf>,
 ) -> Result<(), ProvisionError> {
-    let what = format!("{} {}", package.name, package.version);
+    let what = package.called();
     if environment.offline() {
         return Err(ProvisionError::Offline {
             what,
@@ -39,7 +102,9 @@ pub(crate) async fn fetch(
         });
     };
     let scratch = making.scratch();
-    task.total(package.bytes);
+    if let Some(bytes) = package.bytes {
+        task.total(bytes);
+    }
     task.say("fetching");
     // npm says nothing until it is done. With a cache of its own inside our folder, the bytes
     // can be counted: each passes through that cache once and is then copied to the tarball.
@@ -48,7 +113,7 @@ pub(crate) async fn fetch(
         let now = folder_size(&scratch);
         let moved = now != last;
         last = now;
-        task.at((now / 2).min(package.bytes));
+        task.at((now / 2).min(package.bytes.unwrap_or(u64::MAX)));
         moved
     };
     Program::new(npm, environment)
@@ -65,27 +130,25 @@ pub(crate) async fn fetch(
     task.say("checking and unpacking");
     making
         .blocking(move |making| {
-            let tarball = find_tarball(&making.scratch(), package)?;
-            check(&tarball, package)?;
-            unpack(&tarball, package, making, place)
+            let tarball = find_tarball(&making.scratch(), &package)?;
+            package.accept(sha512(&tarball)?)?;
+            unpack(&tarball, &package, making, place)
         })
         .await
 }
 
-fn find_tarball(folder: &Utf8Path, package: Package) -> Result<Utf8PathBuf, ProvisionError> {
+fn find_tarball(folder: &Utf8Path, package: &Tarball) -> Result<Utf8PathBuf, ProvisionError> {
     folder
         .read_dir_utf8()
         .map_err(io_error("read", folder))?
         .filter_map(Result::ok)
         .map(|found| found.path().to_owned())
         .find(|path| path.extension() == Some("tgz"))
-        .ok_or_else(|| ProvisionError::BadArchive {
-            what: format!("{} {}", package.name, package.version),
-            why: "`npm pack` left no tarball".to_owned(),
-        })
+        .ok_or_else(|| package.bad("`npm pack` left no tarball"))
 }
 
-fn check(tarball: &Utf8Path, package: Package) -> Result<(), ProvisionError> {
+/// The hash of a file, as npm writes it.
+fn sha512(tarball: &Utf8Path) -> Result<String, ProvisionError> {
     let mut file = fs_err::File::open(tarball).map_err(io_error("open", tarball))?;
     let mut hash = Sha512::new();
     let mut chunk = vec![0; 1 << 18];
@@ -97,39 +160,29 @@ fn check(tarball: &Utf8Path, package: Package) -> Result<(), ProvisionError> {
         hash.update(&chunk[..read]);
     }
     let found = base64::engine::general_purpose::STANDARD.encode(hash.finalize());
-    let found = format!("sha512-{found}");
-    if found == package.integrity {
-        Ok(())
-    } else {
-        Err(ProvisionError::WrongHash {
-            what: format!("{} {}", package.name, package.version),
-            expected: package.integrity.to_owned(),
-            found,
-        })
-    }
+    Ok(format!("sha512-{found}"))
 }
 
 /// Unpacks regular files only, each to a path below the entry.
 fn unpack(
     tarball: &Utf8Path,
-    package: Package,
+    package: &Tarball,
     making: &Making,
     place: fn(&Utf8Path) -> Option<Utf8PathBuf>,
 ) -> Result<(), ProvisionError> {
-    let bad = |why: String| ProvisionError::BadArchive {
-        what: format!("{} {}", package.name, package.version),
-        why,
-    };
     let file = fs_err::File::open(tarball).map_err(io_error("open", tarball))?;
     let mut archive = tar::Archive::new(GzDecoder::new(file));
     let mut count = 0;
-    for member in archive.entries().map_err(|e| bad(e.to_string()))? {
+    for member in archive.entries().map_err(|error| package.bad(error))? {
         making.still_wanted()?;
-        let mut member = member.map_err(|e| bad(e.to_string()))?;
+        let mut member = member.map_err(|error| package.bad(error))?;
         if !member.header().entry_type().is_file() {
             continue;
         }
-        let path = member.path().map_err(|e| bad(e.to_string()))?.into_owned();
+        let path = member
+            .path()
+            .map_err(|error| package.bad(error))?
+            .into_owned();
         let Ok(path) = Utf8PathBuf::from_path_buf(path) else {
             continue;
         };
@@ -142,7 +195,7 @@ fn unpack(
             .components()
             .all(|part| matches!(part, Utf8Component::Normal(_)))
         {
-            return Err(bad(format!("{path} leads out of the package")));
+            return Err(package.bad(format!("{path} leads out of the package")));
         }
         let target = making.entry().join(place);
         if let Some(parent) = target.parent() {
@@ -152,7 +205,7 @@ fn unpack(
         count += 1;
     }
     if count == 0 {
-        return Err(bad("the files that are needed are not in it".to_owned()));
+        return Err(package.bad("the files that are needed are not in it"));
     }
     Ok(())
 }

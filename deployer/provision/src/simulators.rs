@@ -29,7 +29,7 @@ pub(crate) async fn find_or_fetch(
     let mut task = reporter.task(&label);
     let folder = cache
         .get_or_make(&entry_name(), task.as_mut(), async |making, task| {
-            npm::fetch(MINIFLARE, environment, making, task, "", place).await
+            npm::fetch(MINIFLARE.into(), environment, making, task, "", place).await
         })
         .await?;
     task.done(&label);

@@ -131,9 +131,16 @@ async fn fetch(
     let mut task = reporter.task(&label);
     let folder = cache
         .get_or_make(&entry_name(package), task.as_mut(), async |making, task| {
-            npm::fetch(package, environment, making, task, ALTERNATIVE, |inside| {
-                matches!(inside.as_str(), "bin/workerd" | "LICENSE").then(|| inside.to_owned())
-            })
+            npm::fetch(
+                package.into(),
+                environment,
+                making,
+                task,
+                ALTERNATIVE,
+                |inside| {
+                    matches!(inside.as_str(), "bin/workerd" | "LICENSE").then(|| inside.to_owned())
+                },
+            )
             .await?;
             // A build that this machine cannot run must not get into the cache.
             ask_version(&making.entry().join("bin/workerd"), environment).await?;

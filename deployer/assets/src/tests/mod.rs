@@ -2,6 +2,7 @@
 
 mod content;
 mod folder;
+mod packages;
 mod pages;
 mod rules;
 mod worker;
@@ -24,6 +25,7 @@ fn site(files: &[&str]) -> Site {
     let site = Site {
         config: Config {
             directory: Utf8Path::from_path(folder.path()).unwrap().to_owned(),
+            packages: Vec::new(),
             html_handling: HtmlHandling::default(),
             not_found_handling: NotFoundHandling::default(),
             run_worker_first: RunWorkerFirst::default(),

@@ -56,6 +56,9 @@ impl BuildArgs {
             Profile::Dev
         };
         for worker in workers {
+            tiny_dev::packages(worker, &provisioner)
+                .await
+                .map_err(|error| Failure::from_diagnostic(&error))?;
             let request = tiny_dev::build_request(worker, profile);
             let started = Instant::now();
             let build = builder

@@ -1,6 +1,8 @@
 use clap::Args;
 use owo_colors::OwoColorize as _;
 use serde_json::json;
+use tiny_manifest::Stack;
+use tiny_provision::NpmPackage;
 
 use super::{Context, current_dir};
 use crate::exit::{Code, Failure};
@@ -18,7 +20,15 @@ impl DoctorArgs {
             // A machine can be checked before there is a project.
             Err(_) => current_dir(),
         }?;
-        let checks = context.provisioner()?.diagnose(&near).await;
+        let provisioner = context.provisioner()?;
+        let mut checks = provisioner.diagnose(&near).await;
+        let stack = context.stack_if_any();
+        for package in stack.iter().flatten().flat_map(npm_packages) {
+            let check = provisioner.diagnose_package(&package);
+            if !checks.contains(&check) {
+                checks.push(check);
+            }
+        }
         let width = checks
             .iter()
             .map(|check| check.name.len())
@@ -72,8 +82,13 @@ impl DoctorArgs {
                 .result(&format!("  {missing} {noun} missing"));
             return Err(Failure::silent(Code::Failed));
         }
+        stack?;
         context.printer.result("  everything is there");
         context.printer.event(&json!({"event": "done", "ok": true}));
         Ok(())
     }
+}
+
+fn npm_packages(stack: &Stack) -> impl Iterator<Item = NpmPackage> {
+    stack.workers.iter().flat_map(tiny_dev::npm_packages)
 }

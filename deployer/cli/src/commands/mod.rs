@@ -131,6 +131,14 @@ impl Context<'_> {
             .map_err(|errors| self.manifest_failure(&errors))
     }
 
+    /// The same, where there is a manifest at all: a machine is looked after without one, too.
+    pub(crate) fn stack_if_any(&self) -> Result<Option<Stack>, Failure> {
+        if self.globals.manifest.is_none() && tiny_manifest::find(&current_dir()?).is_none() {
+            return Ok(None);
+        }
+        self.stack().map(Some)
+    }
+
     /// Shows every mistake in its place.
     pub(crate) fn manifest_failure(&self, errors: &Errors) -> Failure {
         let colour =

@@ -112,7 +112,9 @@ pub(super) fn wanted_unbuilt(stack: &Stack) -> Result<Desired, Failure> {
         .iter()
         .map(|worker| (worker.id.clone(), no_code(worker)))
         .collect();
-    Desired::of(stack, code, &|_| None).map_err(|error| Failure::from_engine(&error))
+    // Nothing is fetched only to look at the account.
+    Desired::of(stack, code, &BTreeMap::new(), &|_| None)
+        .map_err(|error| Failure::from_engine(&error))
 }
 
 fn differences(before: &State, after: &State) -> Vec<String> {

@@ -69,6 +69,7 @@ pub(super) fn load(
     }
     let config = Config {
         directory,
+        packages: Vec::new(),
         html_handling: match assets.config.html_handling {
             None | Some(HtmlHandling::AutoTrailingSlash) => {
                 tiny_assets::HtmlHandling::AutoTrailingSlash

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use camino::Utf8Path;
-use tiny_assets::Site;
+use tiny_assets::{Package, Site};
 use tiny_cloudflare::{AssetsConfig, HtmlHandling, NotFoundHandling, RunWorkerFirst};
 use tiny_manifest as manifest;
 
@@ -17,9 +17,16 @@ const HASH: usize = 32;
 /// Files up to this size are kept in memory from being hashed to being uploaded.
 const KEPT: u64 = 64 * 1024;
 
-/// The static assets of a worker, and what is wrong with its folder.
-pub(super) fn assets(assets: &manifest::Assets) -> Result<(AssetsSpec, Vec<String>), EngineError> {
-    let site = Site::read(&assets.directory, html_of_scan(assets.html_handling))?;
+/// The static assets of a worker with those of `packages`, and what is wrong with its folder.
+pub(super) fn assets(
+    assets: &manifest::Assets,
+    packages: &[Package],
+) -> Result<(AssetsSpec, Vec<String>), EngineError> {
+    let site = Site::read(
+        &assets.directory,
+        packages,
+        html_of_scan(assets.html_handling),
+    )?;
     let mut files = std::collections::BTreeMap::new();
     for (path, file) in site.files {
         let bytes = read(&file.path)?;
@@ -28,15 +35,14 @@ pub(super) fn assets(assets: &manifest::Assets) -> Result<(AssetsSpec, Vec<Strin
         } else {
             AssetContent::File(file.path.clone())
         };
-        files.insert(
-            path,
-            AssetFile {
-                hash: asset_hash(&bytes, file.path.extension().unwrap_or_default()),
-                size: bytes.len() as u64,
-                content_type: file.content_type,
-                content,
-            },
-        );
+        let extension = Utf8Path::new(&path).extension().unwrap_or_default();
+        let file = AssetFile {
+            hash: asset_hash(&bytes, extension),
+            size: bytes.len() as u64,
+            content_type: file.content_type,
+            content,
+        };
+        files.insert(path, file);
     }
     let config = AssetsConfig {
         html_handling: Some(html(assets.html_handling)),

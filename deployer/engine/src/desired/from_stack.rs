@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tiny_assets::Package;
 use tiny_cloudflare::{
     BindingKind, CodeUpdate, ConsumerSettings, Limits, LogSettings, Observability, Placement,
     Secret, TraceSettings,
@@ -16,11 +17,13 @@ use crate::error::{EngineError, PlanError};
 use crate::{Address, Kind};
 
 impl Desired {
-    /// `code` is by the id of the worker; `secret` looks a secret's value up, by its name in the
-    /// manifest. Reads static assets and SQL migrations from the disk.
+    /// `code`, and the `packages` of which files are served, are by the id of the worker; `secret`
+    /// looks a secret's value up, by its name in the manifest. Reads static assets and SQL
+    /// migrations from the disk.
     pub fn of(
         stack: &Stack,
         mut code: BTreeMap<String, Code>,
+        packages: &BTreeMap<String, Vec<Package>>,
         secret: &dyn Fn(&str) -> Option<Secret>,
     ) -> Result<Self, EngineError> {
         let mut desired = Self {
@@ -64,7 +67,8 @@ impl Desired {
                     why: "its code was not built".to_owned(),
                     help: "run `tiny build` to see why".to_owned(),
                 })?;
-            let spec = worker_spec(worker, code, secret, &mut complaints)?;
+            let packages = packages.get(&worker.id).map_or(&[][..], Vec::as_slice);
+            let spec = worker_spec(worker, code, packages, secret, &mut complaints)?;
             let depends_on = spec.depends_on(&worker.id);
             add(
                 Kind::Worker,
@@ -81,12 +85,13 @@ impl Desired {
 fn worker_spec(
     worker: &Worker,
     code: Code,
+    packages: &[Package],
     secret: &dyn Fn(&str) -> Option<Secret>,
     complaints: &mut Vec<String>,
 ) -> Result<WorkerSpec, EngineError> {
     let assets = match &worker.assets {
         Some(assets) => {
-            let (assets, problems) = files::assets(assets)?;
+            let (assets, problems) = files::assets(assets, packages)?;
             complaints.extend(problems);
             Some(assets)
         }

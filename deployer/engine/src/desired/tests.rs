@@ -86,7 +86,7 @@ fn desired(folder: &Utf8Path) -> Desired {
         ("back".to_owned(), code("b")),
     ]);
     let secret = |name: &str| (name == "AT_HAND").then(|| Secret::new("value"));
-    Desired::of(&stack, code, &secret).unwrap()
+    Desired::of(&stack, code, &BTreeMap::new(), &secret).unwrap()
 }
 
 fn at(text: &str) -> Address {

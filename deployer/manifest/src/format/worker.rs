@@ -90,6 +90,20 @@ table! {
         optional not_found_handling "not_found_handling": NotFoundHandling,
         /// Requests that reach the worker first: all, none, or those that match path patterns.
         optional run_worker_first "run_worker_first": Either<bool, Vec<At<String>>>,
+        /// npm packages of which some files are served too, by their names.
+        optional packages "packages": Map<PackageTable>,
+    }
+}
+
+table! {
+    /// An npm package of which some files are served.
+    PackageTable {
+        /// The one version that is fetched, such as `10.0.1`.
+        required version "version": At<String>,
+        /// The hash of its tarball, as npm and lock files write it: `sha512-…`.
+        optional integrity "integrity": At<String>,
+        /// By its path in the package, the path that a file has in the site; a folder where both end with `/`.
+        required files "files": Map<At<String>>,
     }
 }
 

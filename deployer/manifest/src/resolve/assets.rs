@@ -1,6 +1,6 @@
 //! Static assets of a worker.
 
-use super::paths;
+use super::{packages, paths};
 use crate::format::AssetsTable;
 use crate::reader::At;
 use crate::reader::Either;
@@ -33,6 +33,11 @@ pub(super) fn resolve(table: &AssetsTable, report: &mut Report) -> Assets {
                 )
             }
         },
+        packages: table
+            .packages
+            .as_ref()
+            .map(|tables| packages::resolve(tables, report))
+            .unwrap_or_default(),
     }
 }
 

@@ -11,6 +11,7 @@ async fn files_are_served_without_asking_the_worker() {
     std::fs::write(folder.path().join("a.txt"), "a file").unwrap();
     let assets = Assets::load(Config {
         directory: Utf8Path::from_path(folder.path()).unwrap().to_owned(),
+        packages: Vec::new(),
         html_handling: HtmlHandling::default(),
         not_found_handling: NotFoundHandling::default(),
         run_worker_first: RunWorkerFirst::default(),
