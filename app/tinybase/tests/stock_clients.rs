@@ -59,6 +59,9 @@ struct Room {
     peers: Peers,
     store: Store,
     online: Vec<&'static str>,
+    /// How long everybody pretends to have waited, in milliseconds.
+    later: u64,
+    bytes: usize,
 }
 
 impl Room {
@@ -71,11 +74,23 @@ impl Room {
             peers,
             store: Store::new("server"),
             online: Vec::new(),
+            later: 0,
+            bytes: 0,
         }
+    }
+
+    fn now(&self) -> u64 {
+        now() + self.later
+    }
+
+    fn wait(&mut self, ms: u64) {
+        self.later += ms;
+        self.peers.tell(&json!({"do": "wait", "ms": ms}));
     }
 
     fn send(&mut self, to: &str, from: &str, message: &str) {
         if self.online.contains(&to) {
+            self.bytes += message.len();
             self.peers
                 .tell(&json!({"do": "frame", "id": to, "from": from, "message": message}));
         }
@@ -111,7 +126,9 @@ impl Room {
             self.send_to_others(&from, &from, &message);
         }
         if to.is_empty() || to == "S" {
-            let received = self.store.receive(&message, now()).unwrap();
+            self.bytes += message.len();
+            let now = self.now();
+            let received = self.store.receive(&message, now).unwrap();
             assert_eq!(received.applied.ahead.stamps, 0, "{message}");
             for reply in &received.replies {
                 self.send(&from, "S", reply);
@@ -147,7 +164,7 @@ impl Room {
 
     fn edit_as_server(&mut self, dice: &mut Dice) {
         let (table, row, cell) = (dice.of(&TABLES), dice.of(&ROWS), dice.of(&CELLS));
-        let now = now();
+        let now = self.now();
         match dice.below(6) {
             0 => self.store.del_cell(table, row, cell, now),
             1 => self.store.del_row(table, row, now),
@@ -162,6 +179,10 @@ impl Room {
                 .store
                 .set_cell(table, row, cell, Value::text("server's").unwrap(), now),
         };
+        self.tell_all();
+    }
+
+    fn tell_all(&mut self) {
         let batch = self.store.commit();
         if !batch.is_empty() {
             let news = self.store.broadcast(&batch);
@@ -186,6 +207,34 @@ impl Room {
         self.peers.edit(client, &op);
     }
 
+    fn something_happens(&mut self, dice: &mut Dice) {
+        match dice.below(12) {
+            0 => {
+                let id = dice.of(&CLIENTS);
+                if self.online.contains(&id) {
+                    self.disconnect(id);
+                } else {
+                    self.connect(id);
+                }
+            }
+            1 => self.settle(),
+            2..5 => self.edit_as_server(dice),
+            _ => self.edit_as_client(dice),
+        }
+    }
+
+    /// Everybody comes in anew. Twice: what one brings back, those who came before get through the
+    /// server.
+    fn all_meet(&mut self) {
+        for id in CLIENTS {
+            if self.online.contains(&id) {
+                self.disconnect(id);
+            }
+            self.connect(id);
+            self.settle();
+        }
+    }
+
     /// Everybody's content, ours first, as TinyBase writes it.
     fn contents(&mut self) -> Vec<(String, String)> {
         let ours = (
@@ -207,28 +256,9 @@ fn everybody_converges(seed: u64) {
     let mut dice = Dice(seed);
     let mut room = Room::open();
     for _ in 0..120 {
-        match dice.below(12) {
-            0 => {
-                let id = dice.of(&CLIENTS);
-                if room.online.contains(&id) {
-                    room.disconnect(id);
-                } else {
-                    room.connect(id);
-                }
-            }
-            1 => room.settle(),
-            2..5 => room.edit_as_server(&mut dice),
-            _ => room.edit_as_client(&mut dice),
-        }
+        room.something_happens(&mut dice);
     }
-    // Twice: what one brings back, those who came before get through the server.
-    for id in CLIENTS {
-        if room.online.contains(&id) {
-            room.disconnect(id);
-        }
-        room.connect(id);
-        room.settle();
-    }
+    room.all_meet();
     let contents = room.contents();
     let (ours, our_plain) = &contents[0];
     assert!(
@@ -251,4 +281,86 @@ fn random_concurrent_edits_and_absences_converge() {
     for seed in 1..=12 {
         everybody_converges(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed));
     }
+}
+
+const HORIZON: u64 = 60_000;
+
+#[test]
+fn forgetting_tombstones_in_the_middle_does_no_harm() {
+    let mut forgotten = 0;
+    for seed in 1..=6 {
+        let mut dice = Dice(0x2545_f491_4f6c_dd1d_u64.wrapping_mul(seed));
+        let mut room = Room::open();
+        for _ in 0..160 {
+            match dice.below(16) {
+                0 => room.wait(HORIZON / 2),
+                1 => {
+                    room.settle();
+                    room.wait(HORIZON);
+                    let before = room.now() - HORIZON;
+                    forgotten += room.store.compact(before).places().count();
+                }
+                _ => room.something_happens(&mut dice),
+            }
+        }
+        room.all_meet();
+        // Tombstones differ by who was there when; what is shown does not.
+        let contents = room.contents();
+        let (_, ours) = &contents[0];
+        for (_, theirs) in &contents[1..] {
+            assert_eq!(sorted(theirs), sorted(ours), "seed {seed}");
+        }
+    }
+    assert!(forgotten > 10, "forgot {forgotten} rows and values");
+}
+
+#[test]
+fn a_client_that_was_away_for_too_long_keeps_only_what_is_new() {
+    let mut room = Room::open();
+    for id in CLIENTS {
+        room.connect(id);
+        room.settle();
+    }
+    for row in 0..200 {
+        let now = room.now();
+        let text = Value::text("something to do").unwrap();
+        room.store
+            .set_cell("todos", &format!("todo-{row}"), "text", text, now);
+    }
+    room.store
+        .set_value("filter", Value::from(true), room.later + now());
+    room.tell_all();
+    room.settle();
+    room.disconnect("bob");
+    for row in 0..100 {
+        let op = format!(r#"["delRow","todos","todo-{row}"]"#);
+        room.peers.edit("alice", &op);
+    }
+    room.peers.edit("alice", r#"["delValue","filter"]"#);
+    room.settle();
+    room.wait(2 * HORIZON);
+    let before = room.now() - HORIZON;
+    assert_eq!(room.store.compact(before).places().count(), 101);
+
+    // Bob still has what was deleted, and made something while he was away.
+    room.peers
+        .edit("bob", r#"["setCell","todos","mine","text","new"]"#);
+    room.connect("bob");
+    room.settle();
+    let contents = room.contents();
+    for (_, plain) in &contents {
+        assert_eq!(sorted(plain), sorted(&contents[0].1));
+        assert!(plain.contains("\"mine\"") && !plain.contains("\"todo-7\""));
+        assert!(!plain.contains("filter"), "{plain}");
+    }
+    assert_eq!(room.store.row_count("todos"), 101);
+
+    // Who has the tombstones, and nothing new, costs little when it comes back.
+    for id in ["alice", "bob", "bob"] {
+        room.disconnect(id);
+        room.bytes = 0;
+        room.connect(id);
+        room.settle();
+    }
+    assert!(room.bytes < 1500, "{} bytes", room.bytes);
 }

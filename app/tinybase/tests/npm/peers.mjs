@@ -17,6 +17,7 @@ const read = (thing) =>
         : thing;
 
 const clients = {};
+let later = 0;
 const online = async (id) => {
   const client = clients[id];
   client.sync = createCustomSynchronizer(
@@ -34,7 +35,8 @@ const online = async (id) => {
 };
 
 const commands = {
-  client: ({id}) => (clients[id] = {store: createMergeableStore(id)}),
+  client: ({id}) => (clients[id] = {store: createMergeableStore(id, () => Date.now() + later)}),
+  wait: ({ms}) => (later += ms),
   online: ({id}) => void online(id),
   offline: ({id}) => void clients[id].sync.destroy(),
   edit: ({id, op: [method, ...args]}) => clients[id].store[method](...args),
