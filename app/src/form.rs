@@ -81,7 +81,7 @@ pub fn edits(
                 completed: false,
             };
             let id = fresh_id(list, now);
-            Ok(vec![list.added(&id, &todo, &mut None, random)])
+            Ok(list.added(&[(id.into(), todo)], random))
         }
         "edit" => {
             let cells = edited(&fields)?;

@@ -8,6 +8,7 @@ use tinybase::{Form, Kind, Place, Received, Refused, RowView, Store, Value};
 use crate::entry::Entry;
 use crate::filter::Filter;
 use crate::gate::{Gate, Limits};
+use crate::limit;
 use crate::message::{Rejection, close};
 use crate::order;
 use crate::presence;
@@ -245,19 +246,44 @@ impl List {
 
 /// What is edited in the way that the page and plain clients edit.
 impl List {
-    /// A todo more, after all others.
-    pub fn added(&mut self, id: &str, todo: &Todo, last: &mut Option<String>, random: u64) -> Edit {
-        if last.is_none() {
-            *last = self.last_order();
+    /// Todos more, after all others.
+    pub fn added(&mut self, todos: &[(Id, Todo)], random: u64) -> Vec<Edit> {
+        let sorted = self.sorted.get_or_insert_with(|| Sorted::of(&self.store));
+        let ids = sorted.ids.iter().rev();
+        let rows = ids.filter_map(|id| Some((id, order_of(self.store.row(TODOS, id)?))));
+        let mut last_order = None;
+        let mut without: Vec<Id> = Vec::new();
+        for (id, order) in rows {
+            if let Some(order) = order {
+                last_order = Some(order.into_owned());
+                break;
+            }
+            without.push(Id::clone(id));
         }
-        let order = order::after(last.as_deref(), random);
-        let cells = vec![
-            ("text".to_owned(), text_value(&todo.text)),
-            ("completed".to_owned(), Value::from(todo.completed)),
-            ("order".to_owned(), text_value(&order)),
-        ];
-        *last = Some(order);
-        row_edit(id, cells)
+        let mut edits = Vec::with_capacity(todos.len());
+        let mut random = random;
+        let mut next_order = || {
+            // The next of a sequence that never repeats.
+            random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+            let order = order::after(last_order.as_deref(), random);
+            last_order = Some(order.clone());
+            ("order".to_owned(), text_value(&order))
+        };
+        // Those without a key stand last: to come after them they need one. Very many stay there.
+        if without.len() <= limit::PAGE {
+            for id in without.iter().rev() {
+                edits.push(row_edit(id, vec![next_order()]));
+            }
+        }
+        for (id, todo) in todos {
+            let cells = vec![
+                ("text".to_owned(), text_value(&todo.text)),
+                ("completed".to_owned(), Value::from(todo.completed)),
+                next_order(),
+            ];
+            edits.push(row_edit(id, cells));
+        }
+        edits
     }
 
     /// Cells of a todo that is there; nothing for one that is not.
@@ -343,16 +369,6 @@ impl List {
             }
         }
         edits
-    }
-
-    fn last_order(&mut self) -> Option<String> {
-        let sorted = self.sorted.get_or_insert_with(|| Sorted::of(&self.store));
-        let mut rows = sorted
-            .ids
-            .iter()
-            .rev()
-            .filter_map(|id| self.store.row(TODOS, id));
-        rows.find_map(|row| order_of(row).map(Cow::into_owned))
     }
 }
 

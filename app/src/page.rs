@@ -266,16 +266,19 @@ mod tests {
     /// What the page shows of a list with these todos; those with an exclamation mark are done.
     fn page(visit: &Visit, texts: &[&str]) -> String {
         let mut list = List::new(Store::new("server"));
-        let mut order = None;
-        for (id, text) in (1_000..).zip(texts) {
-            let todo = Todo {
-                text: text.trim_end_matches('!').into(),
-                completed: text.ends_with('!'),
-            };
-            let edit = list.added(&id.to_string(), &todo, &mut order, 7);
-            list.edit(vec![edit], Limits::default(), 0, 1_764_000_000_000)
-                .unwrap();
-        }
+        let todos: Vec<_> = (1_000..)
+            .zip(texts)
+            .map(|(id, text)| {
+                let todo = Todo {
+                    text: text.trim_end_matches('!').into(),
+                    completed: text.ends_with('!'),
+                };
+                (id.to_string().into(), todo)
+            })
+            .collect();
+        let edits = list.added(&todos, 7);
+        list.edit(edits, Limits::default(), 0, 1_764_000_000_000)
+            .unwrap();
         let _ = list.commit();
         render(visit, &Sheet::of(&mut list, visit, Right::Own, 12_288))
     }
