@@ -31,6 +31,9 @@ async fn hibernation_empties_memory_and_keeps_data() {
     assert_eq!(bench.get("main", "/b").await, "1 in memory, 1 stored");
     assert_eq!(bench.runtime.hibernate().await.unwrap(), 2);
     assert_eq!(bench.get("main", "/a").await, "1 in memory, 3 stored");
+    // Those that still sleep keep none awake.
+    assert_eq!(bench.runtime.hibernate().await.unwrap(), 2);
+    assert_eq!(bench.get("main", "/a").await, "1 in memory, 4 stored");
 }
 
 #[tokio::test]
