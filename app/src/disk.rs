@@ -5,7 +5,7 @@ use tinybase::{Restore, Store};
 use wasm_bindgen::{JsCast as _, JsValue};
 use worker::{SqlStorage, SqlStorageValue, State};
 
-use crate::entry::{self, Entry};
+use crate::entry::{self, Entry, Key};
 use crate::js::Storage;
 use crate::todos::push_json;
 
@@ -128,15 +128,28 @@ impl Disk {
         Ok(restore.finish())
     }
 
-    /// Writes all of `entries` or, when it fails, none.
-    pub fn save(&self, list: &str, entries: &[Entry]) -> Result<(), JsValue> {
+    /// The names of all lists.
+    pub fn lists(&self) -> worker::Result<Vec<String>> {
+        let mut lists = Vec::new();
+        let query = "SELECT DISTINCT list FROM entries";
+        for row in self.sql.exec(query, None)?.raw() {
+            if let Some(SqlStorageValue::String(list)) = row?.into_iter().next() {
+                lists.push(list);
+            }
+        }
+        Ok(lists)
+    }
+
+    /// Writes all of `entries` and deletes what is `gone` or, when it fails, does neither.
+    pub fn save(&self, list: &str, entries: &[Entry], gone: &[Key]) -> Result<(), JsValue> {
         let chunks = chunks(entries);
         let write = || {
             let mut chunks = chunks.iter();
-            chunks.try_for_each(|chunk| self.write(list, chunk))
+            chunks.try_for_each(|chunk| self.write(list, chunk))?;
+            gone.iter().try_for_each(|key| self.delete(list, key))
         };
         // One statement is a transaction by itself.
-        if chunks.len() > 1 {
+        if chunks.len() + gone.len() > 1 {
             self.transaction(write)
         } else {
             write()
@@ -149,6 +162,16 @@ impl Disk {
             SELECT ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?2)";
         self.sql
             .exec(statement, vec![list.into(), entries.into()])?;
+        Ok(())
+    }
+
+    fn delete(&self, list: &str, key: &Key) -> Result<(), JsValue> {
+        let Key { kind, table, row } = key;
+        let statement = "DELETE FROM entries WHERE list = ? AND kind = ? AND name = ? AND row = ?";
+        let kind = SqlStorageValue::Integer(i64::from(*kind));
+        let (table, row) = (table.as_str().into(), row.as_str().into());
+        self.sql
+            .exec(statement, vec![list.into(), kind, table, row])?;
         Ok(())
     }
 }

@@ -10,14 +10,17 @@ use crate::disk::Disk;
 pub enum Duty {
     /// To ask everybody for what could not be taken before.
     AskAgain,
+    /// To forget what was deleted long ago.
+    Forget,
 }
 
 impl Duty {
-    const EVERY: [Self; 1] = [Self::AskAgain];
+    const EVERY: [Self; 2] = [Self::AskAgain, Self::Forget];
 
     fn name(self) -> &'static str {
         match self {
             Self::AskAgain => "ask-again",
+            Self::Forget => "forget",
         }
     }
 }
@@ -38,6 +41,13 @@ pub fn schedule(disk: &Disk, duty: Duty, at: u64) -> Result<(), JsValue> {
     let at = SqlStorageValue::Integer(i64::try_from(at).unwrap_or(i64::MAX));
     disk.sql().exec(statement, vec![duty.name().into(), at])?;
     wake_for_next(disk)
+}
+
+/// Whether a duty is on the list.
+pub fn is_scheduled(disk: &Disk, duty: Duty) -> worker::Result<bool> {
+    let query = "SELECT name FROM duties WHERE name = ?";
+    let mut found = disk.sql().exec(query, vec![duty.name().into()])?.raw();
+    Ok(found.next().transpose()?.is_some())
 }
 
 /// Takes the duties that are due off the list.

@@ -51,10 +51,24 @@ impl Entry {
             text: serde_json::to_string(&marks).unwrap_or_default(),
         }
     }
+}
 
-    /// The key of what is no longer to be kept: see [`Self::of`].
-    pub fn key_of(place: Place<'_>) -> (u32, &str, &str) {
-        key(place)
+/// Names an entry that is no longer to be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    pub kind: u32,
+    pub table: String,
+    pub row: String,
+}
+
+impl Key {
+    pub fn of(place: Place<'_>) -> Self {
+        let (kind, table, row) = key(place);
+        Self {
+            kind,
+            table: table.to_owned(),
+            row: row.to_owned(),
+        }
     }
 }
 

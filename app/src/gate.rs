@@ -13,6 +13,8 @@ pub struct Limits {
     pub todos: usize,
     /// Bytes that the object's database may take.
     pub storage: u64,
+    /// How long it is remembered what was deleted, in milliseconds.
+    pub horizon: u64,
 }
 
 impl Default for Limits {
@@ -20,6 +22,7 @@ impl Default for Limits {
         Self {
             todos: limit::TODOS,
             storage: limit::STORAGE,
+            horizon: limit::HORIZON,
         }
     }
 }

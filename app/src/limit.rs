@@ -30,3 +30,11 @@ pub const STORAGE_HIGH: u64 = 50 * MEGABYTE;
 pub const STORAGE_CRITICAL: u64 = 100 * MEGABYTE;
 
 pub const MEGABYTE: u64 = 1_048_576;
+
+/// How long it is remembered what was deleted, in milliseconds: whoever was away for longer cannot
+/// bring it back. See docs/design/0022.
+pub const HORIZON: u64 = 90 * DAY;
+/// How often what is older is forgotten.
+pub const FORGET_EVERY: u64 = 7 * DAY;
+
+const DAY: u64 = 24 * 60 * 60 * 1_000;

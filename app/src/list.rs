@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use tinybase::{Form, Kind, Place, Received, Refused, RowView, Store, Value};
+use tinybase::{Batch, Form, Kind, Place, Received, Refused, RowView, Store, Value};
 
-use crate::entry::Entry;
+use crate::entry::{Entry, Key};
 use crate::filter::Filter;
 use crate::gate::{Gate, Limits};
 use crate::limit;
@@ -45,6 +45,7 @@ struct Sorted {
 }
 
 /// What was done since the last time, ready for disk and for others.
+#[derive(Debug, Default)]
 pub struct Committed {
     pub entries: Vec<Entry>,
     /// The message that tells others; none when nothing changed.
@@ -209,21 +210,30 @@ impl List {
         presence::tell(&mut self.store, here, now)
     }
 
+    /// Forgets what was deleted before that time, in milliseconds since 1970: the keys of entries
+    /// that are to go, and entries that are to be written with that.
+    pub fn forget(&mut self, before: u64) -> (Vec<Key>, Vec<Entry>) {
+        let compacted = self.store.compact(before);
+        let gone = compacted.places().map(Key::of).collect();
+        (gone, self.committed(&compacted.batch).entries)
+    }
+
     /// Closes what was done since the last time.
     pub fn commit(&mut self) -> Committed {
         let batch = self.store.commit();
-        let mut committed = Committed {
-            entries: Vec::new(),
-            news: None,
-            todos: Vec::new(),
-            presence: false,
-        };
         if batch.is_empty() {
-            return committed;
+            return Committed::default();
         }
         self.sorted = None;
-        committed.news = Some(self.store.broadcast(&batch));
-        for record in self.store.records_of(&batch) {
+        Committed {
+            news: Some(self.store.broadcast(&batch)),
+            ..self.committed(&batch)
+        }
+    }
+
+    fn committed(&self, batch: &Batch) -> Committed {
+        let mut committed = Committed::default();
+        for record in self.store.records_of(batch) {
             match record.place {
                 Place::Value(id) if presence::is_presence(id) => {
                     committed.presence = true;
@@ -235,10 +245,9 @@ impl List {
             committed.entries.push(Entry::of(record));
         }
         if !committed.entries.is_empty() {
-            let marks = self.store.marks_of(&batch);
-            committed
-                .entries
-                .push(Entry::of_marks(batch.revision(), marks));
+            let marks = self.store.marks_of(batch);
+            let marks = Entry::of_marks(batch.revision(), marks);
+            committed.entries.push(marks);
         }
         committed
     }

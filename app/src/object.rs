@@ -23,6 +23,7 @@ use crate::gate::Limits;
 use crate::hop::{Ask, Hop, Pass, Visit};
 use crate::identity::{decode, encode};
 use crate::js::{now, random};
+use crate::limit;
 use crate::list::List;
 use crate::message::{Rejection, close};
 use crate::page;
@@ -50,6 +51,8 @@ struct Awake {
     /// Which list a socket has open.
     places: BTreeMap<MemberId, String>,
     kept: Kept,
+    /// Whether old deletions are to be forgotten some day.
+    forgets: bool,
     /// Memory has got ahead of the disk: it is to be read anew.
     spoilt: bool,
 }
@@ -147,6 +150,7 @@ impl TinyBaseStore {
         for duty in duties::take_due(&awake.disk, now)? {
             match duty {
                 Duty::AskAgain => awake.ask_again(now)?,
+                Duty::Forget => awake.forget(now)?,
             }
         }
         duties::wake_for_next(&awake.disk)
@@ -194,6 +198,7 @@ fn limits(env: &Env) -> Limits {
     Limits {
         todos: number("LIMIT_TODOS").map_or(usual.todos, |number| number as usize),
         storage: number("LIMIT_STORAGE").map_or(usual.storage, |number| number as u64),
+        horizon: usual.horizon,
     }
 }
 
@@ -246,6 +251,7 @@ impl Awake {
     fn from_sleep(state: &State, limits: Limits) -> worker::Result<Self> {
         let disk = Disk::open(state)?;
         duties::prepare(&disk)?;
+        let forgets = duties::is_scheduled(&disk, Duty::Forget)?;
         let mut awake = Self {
             disk,
             limits,
@@ -253,6 +259,7 @@ impl Awake {
             sockets: Sockets::new(),
             places: BTreeMap::new(),
             kept: Kept::default(),
+            forgets,
             spoilt: false,
         };
         let mut guests: BTreeMap<String, Vec<(MemberId, Guest)>> = BTreeMap::new();
@@ -430,6 +437,15 @@ impl Awake {
         Ok(socket)
     }
 
+    fn forget(&mut self, now: u64) -> Result<(), JsValue> {
+        self.forgets = false;
+        for list in self.disk.lists()? {
+            let turn = self.room(&list)?.forget(now);
+            self.carry_out(&list, turn)?;
+        }
+        Ok(())
+    }
+
     fn ask_again(&mut self, now: u64) -> Result<(), JsValue> {
         let lists: Vec<String> = self.rooms.keys().cloned().collect();
         for list in lists {
@@ -442,13 +458,18 @@ impl Awake {
     /// Writes what is to be written, then tells everybody. The platform holds what is sent back
     /// until the disk has what was written.
     fn carry_out(&mut self, list: &str, turn: Turn) -> Result<(), JsValue> {
-        let written = self.disk.save(list, &turn.entries);
+        let written = self.disk.save(list, &turn.entries, &turn.gone);
         if written.is_err() {
             self.spoilt = true;
             return written;
         }
         if turn.changed {
             self.kept.forget();
+            if !self.forgets {
+                let at = now() + limit::FORGET_EVERY;
+                duties::schedule(&self.disk, Duty::Forget, at)?;
+                self.forgets = true;
+            }
         }
         if let Some(at) = turn.ask_again {
             duties::schedule(&self.disk, Duty::AskAgain, at)?;

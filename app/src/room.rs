@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tinybase::frame::{self, Assembler, Frame, FrameError, Payload, SERVER};
 use tinybase::{MessageKind, Value};
 
-use crate::entry::Entry;
+use crate::entry::{Entry, Key};
 use crate::gate::Limits;
 use crate::limit;
 use crate::list::{Committed, Edit, List, text_value};
@@ -71,6 +71,8 @@ struct Plain {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Turn {
     pub entries: Vec<Entry>,
+    /// What is to be deleted, together with what is written.
+    pub gone: Vec<Key>,
     pub mail: Vec<Mail>,
     /// Those who can't stay, and why.
     pub dismissed: Vec<(MemberId, Rejection)>,
@@ -192,6 +194,17 @@ impl Room {
         });
         Turn {
             dismissed: dismissed.collect(),
+            ..Turn::default()
+        }
+    }
+
+    /// Forgets what was deleted so long ago that nobody is waited for who has not heard of it.
+    pub fn forget(&mut self, now: u64) -> Turn {
+        let before = now.saturating_sub(self.limits.horizon);
+        let (gone, entries) = self.list.forget(before);
+        Turn {
+            entries,
+            gone,
             ..Turn::default()
         }
     }
@@ -815,6 +828,31 @@ mod tests {
         );
         let turn = story.room.ask_again(NOW + 3_600_000);
         assert_eq!(turn.mail[0].to, To::Members(vec![0, 1]));
+    }
+
+    #[test]
+    fn what_was_deleted_long_ago_leaves_the_disk_and_does_not_come_back() {
+        let mut story = Story::with(&[syncing("a")]);
+        story.sets(0, "1", "text", "tea").unwrap();
+        story.sets(0, "2", "text", "bread").unwrap();
+        let edits = story.room.list().gone("1").into_iter().collect();
+        let turn = story.room.edit(edits, 0, story.now).unwrap();
+        story.carry_out(turn);
+        assert_eq!(story.room.forget(story.now).gone, []);
+
+        story.now += Limits::default().horizon + 2_000;
+        let turn = story.room.forget(story.now);
+        let gone: Vec<&str> = turn.gone.iter().map(|key| key.row.as_str()).collect();
+        assert_eq!(gone, ["1"]);
+        assert!(!turn.entries.is_empty() && turn.mail.is_empty());
+        // Somebody who was away all the time still has it.
+        let clock = "Oeq_yV-----67WEb";
+        let old =
+            format!("[[{{\"todos\":[{{\"1\":[{{\"text\":[\"tea\",\"{clock}\"]}}]}}]}}],{{}}]");
+        story
+            .says(0, &format!("S\n[\"pull.tables\",0,{old}]"))
+            .unwrap();
+        assert_eq!(story.texts(), ["bread"]);
     }
 
     #[test]
