@@ -7,7 +7,7 @@ pub const SERVER: &str = "S";
 
 const MAX_PARTS: usize = 1000;
 const MAX_ASSEMBLIES: usize = 100;
-const MAX_BYTES: usize = 16 * 1024 * 1024;
+pub(crate) const MAX_BYTES: usize = 16 * 1024 * 1024;
 const PART_ID_LENGTH: usize = 16;
 
 /// A frame taken apart. Routing needs only this: [`Frame::remainder`] is forwarded untouched
@@ -47,6 +47,8 @@ pub enum FrameError {
     TooLong,
     #[error("parts of messages exceed 1000 a message, 100 messages or 16 MiB")]
     TooManyParts,
+    #[error("channels exceed 100 a socket or 1024 bytes an id")]
+    TooManyChannels,
 }
 
 impl FrameError {
@@ -54,7 +56,7 @@ impl FrameError {
     pub fn close_code(self) -> u16 {
         match self {
             Self::Malformed => 1007,
-            Self::TooLong | Self::TooManyParts => 1013,
+            Self::TooLong | Self::TooManyParts | Self::TooManyChannels => 1013,
         }
     }
 
@@ -64,6 +66,7 @@ impl FrameError {
             Self::Malformed => "tinybase:14",
             Self::TooLong => "tinybase:15:socket",
             Self::TooManyParts => "tinybase:15:fragments",
+            Self::TooManyChannels => "tinybase:15:channels",
         }
     }
 }

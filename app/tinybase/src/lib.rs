@@ -36,6 +36,7 @@
 mod batch;
 mod cells;
 mod changes;
+pub mod channel;
 mod content;
 mod diff;
 mod edit;

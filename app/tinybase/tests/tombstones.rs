@@ -333,12 +333,12 @@ fn step() -> impl Strategy<Value = Step> {
     let cell = select(vec!["text", "done"]);
     let value = select(vec!["v", "w"]);
     prop_oneof![
-        6 => (who.clone(), row.clone(), cell, any::<u8>()).prop_map(|(who, row, cell, to)| Step::Set(who, row, cell, to)),
+        5 => (who.clone(), row.clone(), cell, any::<u8>()).prop_map(|(who, row, cell, to)| Step::Set(who, row, cell, to)),
         5 => (who.clone(), row).prop_map(|(who, row)| Step::Delete(who, row)),
         2 => (who, value, any::<Option<u8>>()).prop_map(|(who, id, to)| Step::SetValue(who, id, to)),
         3 => (0..CLIENTS).prop_map(Step::Connect),
         2 => (0..CLIENTS).prop_map(Step::Disconnect),
-        4 => (1..HORIZON / 2).prop_map(Step::Wait),
+        4 => (1..HORIZON).prop_map(Step::Wait),
         3 => Just(Step::Compact),
         1 => Just(Step::Evict),
     ]
@@ -476,7 +476,7 @@ fn leaves(store: &Store) -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 384, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_is_lost_by_who_comes_back_within_the_horizon(
