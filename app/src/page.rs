@@ -1,52 +1,85 @@
 //! The page: all of it in the answer, usable by forms alone; `public/app.js` makes it live.
 
-use maud::{DOCTYPE, Markup, html};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::filter::Filter;
 use crate::hop::Visit;
 use crate::identity::encode;
 use crate::limit;
-use crate::sheet::{Sheet, Shown};
+use crate::sheet::{Right, Sheet, Shown};
 use crate::todos::push_json;
 use crate::usage::{Level, sentence};
+
+/// What `app.js` imports, to be fetched before it is known to be needed.
+const MODULES: [&str; 18] = [
+    "/app.js",
+    "/connection.js",
+    "/dialogs.js",
+    "/drag.js",
+    "/due.js",
+    "/edits.js",
+    "/here.js",
+    "/keys.js",
+    "/list.js",
+    "/order.js",
+    "/row.js",
+    "/shelf.js",
+    "/tinybase.js",
+    "/todos.js",
+    "/usage.js",
+    "/vendor/tinybase/10.0.1/mergeable-store.js",
+    "/vendor/tinybase/10.0.1/persister-indexed-db.js",
+    "/vendor/tinybase/10.0.1/synchronizer-ws-client.js",
+];
 
 /// The page that `visit` asks for.
 pub fn render(visit: &Visit, sheet: &Sheet<'_>) -> String {
     let links = Links(visit);
+    let right = match sheet.right {
+        Right::Read => "read",
+        Right::Write => "write",
+        Right::Own => "own",
+    };
     html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                meta name="description" content="Todos that are the same in every window, at once.";
-                title { "tiny" }
-                link rel="icon" href="/icon.svg" type="image/svg+xml";
-                link rel="stylesheet" href="/style.css";
-                link rel="modulepreload" href="/store.js";
-                link rel="modulepreload" href="/connection.js";
-                script type="module" src="/app.js" {}
-            }
-            body data-socket=(links.to("/todos")) data-user=(visit.user) data-filter=(visit.filter.name()) {
+            (head())
+            body data-sync=(links.to("/sync")) data-usage=(links.to("/usage"))
+                data-shares=(links.to("/shares")) data-import=(links.to("/import"))
+                data-user=(visit.user) data-list=(visit.list) data-right=(right)
+                data-filter=(visit.filter.name()) data-from=(sheet.from) {
                 a.skip href="#list" { "Skip to the list" }
                 (top(visit))
                 main {
                     h1 { ("Todos") }
-                    (hint())
-                    (add(&links))
-                    p #problem .problem role="alert" hidden {}
+                    @match sheet.right {
+                        Right::Read => p.hint { "You may look at this list, not change it." },
+                        _ => (hint()),
+                    }
+                    @if sheet.right > Right::Read { (add(&links)) }
+                    (problem())
                     (filters(&links, sheet))
                     (list(&links, sheet))
+                    (pages(&links, sheet))
                     (actions(&links, sheet))
                     (store(&links, sheet))
                 }
-                template #row { (row(&links, &Shown::default())) }
-                p #said .hidden aria-live="polite" {}
+                (keys(sheet.right))
+                @if sheet.right == Right::Own { (share(&links)) (import(&links)) }
+                template #row { (row(&links, sheet.right, &Shown::default())) }
+                p #said .hidden role="status" {}
+                @if let Some(content) = &sheet.content {
+                    script #content type="application/json" { (PreEscaped(inert(content))) }
+                }
             }
         }
     }
     .into_string()
+}
+
+/// JSON in which nothing can end the element that it stands in.
+fn inert(json: &str) -> String {
+    json.replace('<', "\\u003c")
 }
 
 /// Where things are for this visitor.
@@ -55,32 +88,63 @@ struct Links<'v>(&'v Visit);
 impl Links<'_> {
     /// `path`, for the same user.
     fn to(&self, path: &str) -> String {
-        if self.0.named {
-            format!("{path}?userId={}", encode(&self.0.user))
-        } else {
-            path.into()
-        }
+        self.with(path, &[])
     }
 
-    fn filtered(&self, path: &str, filter: Filter) -> String {
-        let mut url = self.to(path);
-        if filter != Filter::All {
-            url.push(if self.0.named { '&' } else { '?' });
-            url.push_str("filter=");
-            url.push_str(filter.name());
+    fn with(&self, path: &str, more: &[(&str, &str)]) -> String {
+        let user = self.0.named.then_some(("userId", &*self.0.user));
+        let mut url = path.to_owned();
+        for (name, value) in user.iter().chain(more) {
+            url.push(if url.len() == path.len() { '?' } else { '&' });
+            url.push_str(name);
+            url.push('=');
+            url.push_str(&encode(value));
         }
         url
     }
 
-    /// Where forms go; the filter comes along, to be shown again.
+    /// The page with a filter, from a todo on.
+    fn page(&self, filter: Filter, from: usize) -> String {
+        self.showing("/", filter, from)
+    }
+
+    fn showing(&self, path: &str, filter: Filter, from: usize) -> String {
+        let from_text = from.to_string();
+        let filter = (filter != Filter::All).then_some(("filter", filter.name()));
+        let from = (from > 0).then_some(("from", &*from_text));
+        let more: Vec<_> = filter.into_iter().chain(from).collect();
+        self.with(path, &more)
+    }
+
+    /// Where forms go; what is shown comes along, to be shown again.
     fn post(&self) -> String {
-        self.filtered("/todos", self.0.filter)
+        self.showing("/todos", self.0.filter, self.0.from)
     }
 }
 
 /// Where a visitor is sent after posting a form.
 pub fn back(visit: &Visit) -> String {
-    Links(visit).filtered("/", visit.filter)
+    Links(visit).page(visit.filter, visit.from)
+}
+
+fn head() -> Markup {
+    html! {
+        head {
+            meta charset="utf-8";
+            meta name="viewport" content="width=device-width, initial-scale=1";
+            meta name="color-scheme" content="light dark";
+            meta name="theme-color" content="#ffffff" media="(prefers-color-scheme: light)";
+            meta name="theme-color" content="#0a0a0a" media="(prefers-color-scheme: dark)";
+            meta name="description" content="Todos that are the same in every window, at once.";
+            title { "tiny" }
+            link rel="icon" href="/icon.svg" type="image/svg+xml";
+            link rel="apple-touch-icon" href="/icon-192.png";
+            link rel="manifest" href="/manifest.webmanifest";
+            link rel="stylesheet" href="/style.css";
+            @for module in &MODULES[1..] { link rel="modulepreload" href=(module); }
+            script type="module" src=(MODULES[0]) {}
+        }
+    }
 }
 
 fn top(visit: &Visit) -> Markup {
@@ -88,6 +152,7 @@ fn top(visit: &Visit) -> Markup {
         header.top {
             p.brand { "tiny" }
             div.badges {
+                ul #here .here role="list" aria-label="Who is here" hidden {}
                 p #connection .badge data-state="off" role="status" { "Disconnected" }
                 p #user .badge title=(visit.user) {
                     span.hidden { "User: " }
@@ -122,6 +187,17 @@ fn add(links: &Links) -> Markup {
     }
 }
 
+/// Shown by the client when the server refuses what it sends.
+fn problem() -> Markup {
+    html! {
+        div #problem .problem role="alert" hidden {
+            p #problem-text {}
+            button #retry type="button" hidden { "Try again" }
+            button #discard type="button" hidden { "Discard my unsent changes" }
+        }
+    }
+}
+
 fn filters(links: &Links, sheet: &Sheet<'_>) -> Markup {
     html! {
         nav #filters .filters aria-label="Which todos" {
@@ -132,7 +208,7 @@ fn filters(links: &Links, sheet: &Sheet<'_>) -> Markup {
                     Filter::Completed => "Completed",
                 };
                 @let current = (filter == links.0.filter).then_some("page");
-                a href=(links.filtered("/", filter)) data-filter=(filter.name()) aria-current=[current] {
+                a href=(links.page(filter, 0)) data-filter=(filter.name()) aria-current=[current] {
                     (label) " " span.count data-count=(filter.name()) { (sheet.counts.of(filter)) }
                 }
             }
@@ -142,8 +218,8 @@ fn filters(links: &Links, sheet: &Sheet<'_>) -> Markup {
 
 fn list(links: &Links, sheet: &Sheet<'_>) -> Markup {
     html! {
-        ul #list .list role="list" aria-label="Todos of this user" {
-            @for shown in &sheet.rows { (row(links, shown)) }
+        ul #list .list role="list" aria-label="Todos of this list" {
+            @for shown in &sheet.rows { (row(links, sheet.right, shown)) }
         }
         p #empty .empty hidden[!sheet.rows.is_empty()] {
             @if links.0.filter == Filter::All { "Nothing to do yet." } @else { "Nothing here." }
@@ -152,35 +228,112 @@ fn list(links: &Links, sheet: &Sheet<'_>) -> Markup {
 }
 
 /// One todo. The client clones this from a template and fills it in, so it stands only here.
-fn row(links: &Links, todo: &Shown<'_>) -> Markup {
+fn row(links: &Links, right: Right, todo: &Shown<'_>) -> Markup {
     let post = links.post();
     let Shown {
         id,
         text,
         completed,
+        due,
+        notes,
+    } = todo;
+    let notes = notes.as_deref().unwrap_or_default();
+    let day = due.as_deref().and_then(in_words);
+    html! {
+        li.todo data-id=(id) data-completed=[completed.then_some("")] {
+            @if right == Right::Read {
+                span.check role="img" data-checked=[completed.then_some("")]
+                    aria-label=(if *completed { "Completed" } else { "Active" }) {}
+            } @else {
+                span.grip aria-hidden="true" title="Drag to move" {}
+                form method="post" action=(post) {
+                    input type="hidden" name="id" value=(id);
+                    input type="hidden" name="completed" value=(!completed);
+                    button.check name="action" value="toggle" role="checkbox" aria-checked=(completed)
+                        aria-label={ "Completed: " (text) } {}
+                }
+            }
+            div.words {
+                p.text { (text) }
+                time.due datetime=[day.as_ref().and(due.as_deref())] hidden[day.is_none()] {
+                    @if let Some(day) = &day { "Due " (day) }
+                }
+                p.notes hidden[notes.is_empty()] { (notes) }
+            }
+            @if right > Right::Read { (editor(&post, todo)) }
+        }
+    }
+}
+
+fn editor(post: &str, todo: &Shown<'_>) -> Markup {
+    let Shown {
+        id,
+        text,
+        due,
+        notes,
         ..
     } = todo;
     html! {
-        li.todo data-id=(id) data-completed=[completed.then_some("")] {
-            form method="post" action=(post) {
+        details.edit {
+            summary aria-label={ "Edit: " (text) } { "Edit" }
+            form.editor method="post" action=(post) {
                 input type="hidden" name="id" value=(id);
-                input type="hidden" name="completed" value=(!completed);
-                button.check name="action" value="toggle" role="checkbox" aria-checked=(completed)
-                    aria-label={ "Completed: " (text) } {}
-            }
-            span.text { (text) }
-            details.edit {
-                summary aria-label={ "Edit: " (text) } { "Edit" }
-                form method="post" action=(post) {
-                    input type="hidden" name="id" value=(id);
-                    input name="text" type="text" required maxlength=(limit::TEXT) autocomplete="off"
-                        enterkeyhint="done" value=(text) aria-label="New text";
-                    button name="action" value="edit" { "Save" }
+                input name="text" type="text" required maxlength=(limit::TEXT) autocomplete="off"
+                    enterkeyhint="done" value=(text) aria-label="Text";
+                label.field {
+                    "Notes"
+                    // The parser drops a first line break, so here is one for it.
+                    textarea name="notes" rows="3" maxlength=(limit::NOTES) {
+                        "\n" (notes.as_deref().unwrap_or_default())
+                    }
                 }
+                label.field { "Due" input name="due" type="date" max="9999-12-31" value=[due.as_deref()]; }
+                button.solid name="action" value="edit" { "Save" }
             }
-            form method="post" action=(post) {
+            form.move method="post" action=(post) {
                 input type="hidden" name="id" value=(id);
-                button.delete name="action" value="delete" aria-label={ "Delete: " (text) } { "Delete" }
+                input type="hidden" name="action" value="move";
+                button name="by" value="-1" aria-label={ "Move up: " (text) } { "Up" }
+                button name="by" value="1" aria-label={ "Move down: " (text) } { "Down" }
+            }
+        }
+        form method="post" action=(post) {
+            input type="hidden" name="id" value=(id);
+            button.delete name="action" value="delete" aria-label={ "Delete: " (text) } { "Delete" }
+        }
+    }
+}
+
+/// `2026-12-03` as people write it; nothing for what is no day.
+fn in_words(day: &str) -> Option<String> {
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let mut parts = day.split('-');
+    let mut number = |digits: usize| -> Option<usize> {
+        let part = parts.next().filter(|part| part.len() == digits)?;
+        part.parse().ok()
+    };
+    let (year, month, day) = (number(4)?, number(2)?, number(2)?);
+    let month = MONTHS.get(month.checked_sub(1)?)?;
+    ((1..=31).contains(&day) && parts.next().is_none()).then(|| format!("{day} {month} {year}"))
+}
+
+/// The way to the todos that are not on this page; none where all are.
+fn pages(links: &Links, sheet: &Sheet<'_>) -> Markup {
+    let filter = links.0.filter;
+    let (from, count) = (sheet.from, sheet.counts.of(filter));
+    let to = from + sheet.rows.len();
+    html! {
+        @if from > 0 || to < count {
+            nav #pages .pages aria-label="Pages" {
+                @if from > 0 {
+                    a rel="prev" href=(links.page(filter, from.saturating_sub(limit::PAGE))) {
+                        "Earlier"
+                    }
+                }
+                span { @if to > from { (from + 1) "–" (to) } @else { "None" } " of " (count) }
+                @if to < count { a rel="next" href=(links.page(filter, to)) { "Later" } }
             }
         }
     }
@@ -189,12 +342,20 @@ fn row(links: &Links, todo: &Shown<'_>) -> Markup {
 fn actions(links: &Links, sheet: &Sheet<'_>) -> Markup {
     html! {
         div.actions {
-            form #clear method="post" action=(links.post()) {
-                button name="action" value="clear" disabled[sheet.counts.completed == 0] {
-                    "Clear Completed"
+            @if sheet.right > Right::Read {
+                form #clear method="post" action=(links.post()) {
+                    button name="action" value="clear" disabled[sheet.counts.completed == 0] {
+                        "Clear Completed"
+                    }
                 }
+                button #undo .live type="button" disabled { "Undo" }
+                button #redo .live type="button" disabled { "Redo" }
             }
             a #reload .button href=(back(links.0)) { "Reload" }
+            @if sheet.right == Right::Own {
+                button.live type="button" popovertarget="share" { "Share" }
+            }
+            button.live type="button" popovertarget="keys" aria-keyshortcuts="?" { "Shortcuts" }
         }
     }
 }
@@ -203,17 +364,23 @@ fn store(links: &Links, sheet: &Sheet<'_>) -> Markup {
     html! {
         section.store aria-labelledby="store-title" {
             div.store-top {
-                h2 #store-title { "Raw Store Data" }
+                h2 #store-title { "Storage" }
                 p.links {
                     a href=(links.to("/usage")) { "Usage" }
                     a href=(links.to("/export")) download { "Export" }
+                    @if sheet.right == Right::Own {
+                        button.plain type="button" popovertarget="import" { "Import" }
+                    }
                 }
             }
             div #usage .usage data-level=(Level::of(sheet.size).name()) {
                 label #usage-text for="meter" { (sentence(sheet.size)) }
                 meter #meter min="0" max=(limit::STORAGE) value=(sheet.size) { (sentence(sheet.size)) }
             }
-            pre #json tabindex="0" aria-label="The store as JSON" { (pretty(sheet)) }
+            details #raw {
+                summary { "Raw Store Data" }
+                pre #json tabindex="0" role="region" aria-label="The store as JSON" { (pretty(sheet)) }
+            }
         }
     }
 }
@@ -223,13 +390,7 @@ fn pretty(sheet: &Sheet<'_>) -> String {
     let mut json = String::from("{\n  \"tables\": {\n    \"todos\": {");
     for (at, todo) in sheet.rows.iter().enumerate() {
         json.push_str(if at == 0 { "\n" } else { ",\n" });
-        json.push_str("      ");
-        push_json(&mut json, &todo.id);
-        json.push_str(": {\n        \"text\": ");
-        push_json(&mut json, &todo.text);
-        json.push_str(",\n        \"completed\": ");
-        json.push_str(if todo.completed { "true" } else { "false" });
-        json.push_str("\n      }");
+        push_pretty(&mut json, todo);
     }
     json.push_str(if sheet.rows.is_empty() {
         "}"
@@ -240,17 +401,118 @@ fn pretty(sheet: &Sheet<'_>) -> String {
     json
 }
 
+fn push_pretty(json: &mut String, todo: &Shown<'_>) {
+    json.push_str("      ");
+    push_json(json, &todo.id);
+    json.push_str(": {\n        \"text\": ");
+    push_json(json, &todo.text);
+    json.push_str(",\n        \"completed\": ");
+    json.push_str(if todo.completed { "true" } else { "false" });
+    for (cell, text) in [("due", &todo.due), ("notes", &todo.notes)] {
+        if let Some(text) = text {
+            json.push_str(",\n        \"");
+            json.push_str(cell);
+            json.push_str("\": ");
+            push_json(json, text);
+        }
+    }
+    json.push_str("\n      }");
+}
+
+/// What opens over the page, by a button with its id as `popovertarget`.
+fn dialog(id: &str, title: &str, content: &Markup) -> Markup {
+    html! {
+        section .dialog id=(id) popover role="dialog" aria-labelledby={ (id) "-title" } {
+            div.dialog-top {
+                h2 id={ (id) "-title" } { (title) }
+                button.plain type="button" popovertarget=(id) popovertargetaction="hide" { "Close" }
+            }
+            (content)
+        }
+    }
+}
+
+fn keys(right: Right) -> Markup {
+    let look = [
+        ("j ↓", "next todo"),
+        ("k ↑", "previous todo"),
+        ("/", "filters"),
+        ("1 2 3", "all, active, completed"),
+        ("?", "this"),
+    ];
+    let edit = [
+        ("n", "new todo"),
+        ("x Space", "completed or not"),
+        ("e Enter F2", "edit"),
+        ("Escape", "leave what is being edited"),
+        ("Alt+↑ Alt+↓", "move"),
+        ("Delete", "delete"),
+        ("Ctrl+Z ⌘Z", "undo"),
+        ("Ctrl+Shift+Z ⇧⌘Z", "redo"),
+    ];
+    let edit = (right > Right::Read).then_some(edit);
+    let content = html! {
+        dl.keys {
+            @for (keys, what) in look.into_iter().chain(edit.into_iter().flatten()) {
+                div {
+                    dt { @for key in keys.split(' ') { kbd { (key) } " " } }
+                    dd { (what) }
+                }
+            }
+        }
+    };
+    dialog("keys", "Shortcuts", &content)
+}
+
+fn share(links: &Links) -> Markup {
+    let content = html! {
+        p { "Whoever has a link can open this list, until you revoke it." }
+        form #share-form method="post" action=(links.to("/shares")) {
+            input type="hidden" name="action" value="create";
+            label.field { "For whom" input name="label" type="text" maxlength="100" autocomplete="off"; }
+            fieldset {
+                legend { "They may" }
+                label { input type="radio" name="right" value="write" checked; " change it" }
+                label { input type="radio" name="right" value="read"; " look at it" }
+            }
+            button.solid { "Create link" }
+        }
+        div #share-new .share-new hidden {
+            label.field { "The link" input #share-url type="text" readonly; }
+            button #share-copy type="button" { "Copy" }
+        }
+        p #share-problem .problem role="alert" hidden {}
+        ul #share-list .share-list role="list" aria-label="Links" {}
+        template #share-row {
+            li {
+                span.share-label {}
+                span.share-right {}
+                button.plain type="button" { "Revoke" }
+            }
+        }
+    };
+    dialog("share", "Share this list", &content)
+}
+
+fn import(links: &Links) -> Markup {
+    let content = html! {
+        p { "Takes the todos of an exported file into this list, beside those that are there." }
+        form #import-form method="post" enctype="multipart/form-data" action=(links.to("/import")) {
+            label.field { "File" input name="file" type="file" accept="application/json,.json" required; }
+            button.solid { "Import" }
+        }
+        p #import-result role="status" {}
+    };
+    dialog("import", "Import", &content)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use tinybase::Store;
 
     use super::*;
-    use crate::gate::Limits;
     use crate::hop::Pass;
-    use crate::list::List;
-    use crate::sheet::Right;
-    use crate::todos::Todo;
+    use crate::sheet::Counts;
 
     fn visit(user: &str, named: bool, filter: Filter) -> Visit {
         Visit {
@@ -263,39 +525,53 @@ mod tests {
         }
     }
 
-    /// What the page shows of a list with these todos; those with an exclamation mark are done.
-    fn page(visit: &Visit, texts: &[&str]) -> String {
-        let mut list = List::new(Store::new("server"));
-        let todos: Vec<_> = (1_000..)
-            .zip(texts)
-            .map(|(id, text)| {
-                let todo = Todo {
-                    text: text.trim_end_matches('!').into(),
-                    completed: text.ends_with('!'),
-                };
-                (id.to_string().into(), todo)
-            })
-            .collect();
-        let edits = list.added(&todos, 7);
-        list.edit(edits, Limits::default(), 0, 1_764_000_000_000)
-            .unwrap();
-        let _ = list.commit();
-        render(visit, &Sheet::of(&mut list, visit, Right::Own, 12_288))
+    fn sheet(right: Right, rows: Vec<Shown<'_>>) -> Sheet<'_> {
+        let completed = rows.iter().filter(|row| row.completed).count();
+        Sheet {
+            right,
+            counts: Counts {
+                all: rows.len(),
+                completed,
+            },
+            from: 0,
+            rows,
+            content: None,
+            size: 12_288,
+        }
     }
 
-    const TODOS: [&str; 2] = ["tea & <cake>", "bread!"];
+    fn rows() -> Vec<Shown<'static>> {
+        vec![
+            Shown {
+                id: "1000".into(),
+                text: "tea & <cake>".into(),
+                completed: false,
+                due: Some("2026-12-03".into()),
+                notes: Some("green\nor \"black\"".into()),
+            },
+            Shown {
+                id: "1001".into(),
+                text: "bread".into(),
+                completed: true,
+                due: None,
+                notes: None,
+            },
+        ]
+    }
+
+    fn page(visit: &Visit, right: Right) -> String {
+        render(visit, &sheet(right, rows()))
+    }
 
     #[test]
     fn the_page_of_a_named_user() {
-        let page = page(&visit("alice", true, Filter::All), &TODOS);
+        let page = page(&visit("alice", true, Filter::All), Right::Own);
         insta::assert_snapshot!(page.replace("><", ">\n<"));
     }
 
     #[test]
-    fn a_filter_shows_its_own_and_counts_all() {
-        let page = page(&visit("alice", true, Filter::Completed), &TODOS);
-        assert!(page.contains(r#"data-id="1001""#));
-        assert!(!page.contains(r#"data-id="1000""#));
+    fn links_keep_what_is_shown() {
+        let page = page(&visit("alice", true, Filter::Completed), Right::Own);
         assert!(page.contains(r#"data-count="all">2<"#));
         assert!(page.contains(r#"action="/todos?userId=alice&amp;filter=completed""#));
         assert_eq!(page.matches(r#"aria-current="page""#).count(), 1);
@@ -305,25 +581,110 @@ mod tests {
     fn links_name_the_user_only_if_the_query_did() {
         let anonymous = visit("anon-1-abc", false, Filter::Active);
         assert_eq!(back(&anonymous), "/?filter=active");
-        assert!(!page(&anonymous, &TODOS).contains("userId=anon"));
+        assert!(!page(&anonymous, Right::Own).contains("userId=anon"));
         assert_eq!(back(&visit("a&b", true, Filter::All)), "/?userId=a%26b");
     }
 
     #[test]
+    fn who_may_only_look_is_offered_nothing_else() {
+        let alice = visit("alice", true, Filter::All);
+        let page = |right| page(&alice, right);
+        assert_eq!(page(Right::Read).matches("<form").count(), 0);
+        assert!(page(Right::Write).contains("value=\"add\""));
+        assert!(!page(Right::Write).contains("id=\"share\""));
+        assert!(page(Right::Own).contains("id=\"share\""));
+    }
+
+    #[test]
+    fn a_long_list_comes_in_pages() {
+        let alice = visit("alice", true, Filter::All);
+        let mut sheet = sheet(Right::Own, rows());
+        assert!(!render(&alice, &sheet).contains("id=\"pages\""));
+        sheet.counts.all = 500;
+        sheet.from = 200;
+        let page = render(&alice, &sheet);
+        assert!(page.contains("201–202 of 500"));
+        assert!(page.contains(r#"rel="prev" href="/?userId=alice""#));
+        assert!(page.contains(r#"rel="next" href="/?userId=alice&amp;from=202""#));
+        let there = Visit { from: 202, ..alice };
+        assert_eq!(back(&there), "/?userId=alice&from=202");
+    }
+
+    #[test]
     fn an_empty_list_says_so() {
-        let page = page(&visit("a", true, Filter::All), &[]);
+        let empty = sheet(Right::Own, Vec::new());
+        let page = render(&visit("a", true, Filter::All), &empty);
         assert!(page.contains(r#"id="empty">Nothing to do yet."#));
         assert!(page.contains("disabled"));
+    }
+
+    #[test]
+    fn days_are_told_in_words() {
+        assert_eq!(in_words("2026-12-03").as_deref(), Some("3 Dec 2026"));
+        for junk in [
+            "",
+            "2026-13-01",
+            "2026-00-01",
+            "2026-1-1",
+            "2026-12-03-1",
+            "soon",
+        ] {
+            assert_eq!(in_words(junk), None, "{junk}");
+        }
+    }
+
+    #[test]
+    fn modules_are_named_as_they_are_imported() {
+        let public = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("public");
+        let imports = include_str!("../public/tinybase.js");
+        for module in MODULES {
+            let is_there = public.join(&module[1..]).exists() || imports.contains(module);
+            assert!(is_there, "{module}");
+        }
     }
 
     proptest! {
         #[test]
         fn nothing_that_people_write_becomes_markup(text in ".*", user in ".{1,30}") {
             let text = format!("<b>{text}\"'><i x='");
-            let page = page(&visit(&format!("<u>{user}"), true, Filter::All), &[&text]);
+            let todo = Shown {
+                id: text.as_str().into(),
+                text: text.as_str().into(),
+                completed: false,
+                due: Some(text.as_str().into()),
+                notes: Some(text.as_str().into()),
+            };
+            let mut sheet = sheet(Right::Own, vec![todo]);
+            sheet.content = Some(serde_json::to_string(&text).unwrap());
+            let page = render(&visit(&format!("<u>{user}"), true, Filter::All), &sheet);
             prop_assert!(!page.contains("<b>") && !page.contains("<i ") && !page.contains("<u>"));
             // Quotes of what was written would end attributes.
-            prop_assert!(!page.contains("\"'>"));
+            let (before, embedded) = page.split_once("application/json\">").unwrap();
+            prop_assert!(!before.contains("\"'>"));
+            let (embedded, _) = embedded.split_once("</script>").unwrap();
+            let read: String = serde_json::from_str(embedded).unwrap();
+            prop_assert_eq!(read, text);
+        }
+
+        #[test]
+        fn the_pretty_json_says_the_same(texts in prop::collection::vec(".*", 0..4)) {
+            let rows = texts.iter().enumerate().map(|(id, text)| Shown {
+                id: format!("n{id}").into(),
+                text: text.into(),
+                completed: id % 2 == 0,
+                due: None,
+                notes: Some(text.into()),
+            });
+            let rows: Vec<_> = rows.collect();
+            let todos = rows.iter().map(|row| {
+                let (text, completed, notes) = (&row.text, row.completed, &row.notes);
+                let cells = serde_json::json!({"text": text, "completed": completed, "notes": notes});
+                (row.id.to_string(), cells)
+            });
+            let todos: serde_json::Map<_, _> = todos.collect();
+            let pretty: serde_json::Value =
+                serde_json::from_str(&pretty(&sheet(Right::Own, rows))).unwrap();
+            prop_assert_eq!(pretty, serde_json::json!({"tables": {"todos": todos}, "values": {}}));
         }
     }
 }
