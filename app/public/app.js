@@ -2,141 +2,267 @@
 // do appears by itself. Without this the page's forms do the same, a page load at a time.
 
 import { Connection } from "./connection.js";
-import { pretty, Store } from "./store.js";
+import { makeImportable, makeShareable } from "./dialogs.js";
+import { makeDraggable } from "./drag.js";
+import { eachDay } from "./due.js";
+import { Edits } from "./edits.js";
+import { showPresence } from "./here.js";
+import { listenToKeys } from "./keys.js";
+import { List } from "./list.js";
+import { closeEditor, editedCells, fillEditor, openEditor } from "./row.js";
+import { Shelf } from "./shelf.js";
+import { createMergeableStore } from "./tinybase.js";
+import { FILTERS, Todos } from "./todos.js";
+import { sentence, Usage } from "./usage.js";
 
 const $ = (id) => document.getElementById(id);
-const { socket, user } = document.body.dataset;
-const UNSENT = `unsent todos of ${user}`;
-const MEGABYTE = 1_048_576;
+const page = document.body.dataset;
+const mayWrite = page.right !== "read";
+/** Of this list, as this user sees it, in what the browser keeps. */
+const name = `todos of ${page.user} at ${page.sync}`;
+const unsentKey = `unsent ${name}`;
+/** Discarding helps where the server refuses what this page sends, rather than the page. */
+const DISCARDABLE = [1007, 1008, 1009, 4403, 4507];
+const RAW_ROWS = 200;
 
-const list = $("list");
-const blank = $("row").content.firstElementChild;
-const rows = new Map([...list.children].map((row) => [row.dataset.id, row]));
-let filter = document.body.dataset.filter;
-let connected = "off";
+let filter = page.filter;
+let state = "off";
 let frame = 0;
+/** Whether the store has the whole list: it does not come with the page of a long one. */
+let whole = false;
 
-const store = new Store(
-  Object.entries(JSON.parse($("json").textContent).tables.todos),
-  $("meter").value,
-  JSON.parse(sessionStorage.getItem(UNSENT) ?? "[]"),
+const store = createMergeableStore();
+startWithThePage();
+const todos = new Todos(store, changed);
+const list = new List($("list"), $("row").content.firstElementChild);
+const shelf = new Shelf(store, name);
+const usage = new Usage(page.usage, showUsage);
+const edits = new Edits(store, todos, () => {
+  connection.edited();
+  usage.soon();
+  changed();
+});
+const connection = new Connection(
+  store,
+  new URL(page.sync, location.href.replace(/^http/, "ws")),
+  Number(localStorage.getItem(unsentKey)),
+  {
+    state(name) {
+      state = name;
+      if (state === "off") document.body.dataset.offline = "";
+      else if (state === "on") delete document.body.dataset.offline;
+      // Offline there is what was kept, or nothing.
+      if (state === "off" && todos.counts.all > 0) complete();
+      showConnection();
+    },
+    synced() {
+      complain("");
+      complete();
+      usage.soon();
+    },
+    unsent(count) {
+      if (count) localStorage.setItem(unsentKey, count);
+      else localStorage.removeItem(unsentKey);
+      showConnection();
+    },
+    refused({ code, reason }) {
+      complain(`Not in step with the server any more: ${reason || `it said ${code}`}.`, {
+        retry: true,
+        discard: DISCARDABLE.includes(code),
+      });
+      showConnection();
+    },
+  },
 );
 
-const connection = new Connection(new URL(socket, location.href.replace(/^http/, "ws")), {
-  state(state) {
-    connected = state;
-    showConnection();
-  },
-  message(message) {
-    store.hear(message);
-    if (message.todos) store.pending.forEach((edit) => connection.send(edit));
-    changed();
-  },
-  refused(reason) {
-    store.giveUpOldest();
-    complain(`Your last change was not accepted: ${reason}.`);
-    changed();
-  },
-});
+/** The store begins with what the server had when it made the page. */
+function startWithThePage() {
+  const content = $("content")?.textContent;
+  if (!content) return;
+  store.setMergeableContent(revived(JSON.parse(content)));
+  whole = true;
+}
+
+/** Deleted things are undefined, which JSON has no word for: TinyBase writes U+FFFC. */
+function revived(json) {
+  if (json === "\uFFFC") return undefined;
+  if (Array.isArray(json)) return json.map(revived);
+  if (typeof json !== "object" || json === null) return json;
+  return Object.fromEntries(Object.entries(json).map(([key, value]) => [key, revived(value)]));
+}
+
+function complete() {
+  if (whole) return;
+  whole = true;
+  show();
+}
 
 // What people do
 
-function edit(patch) {
-  connection.send(store.edit(patch));
-  complain("");
-  changed();
-}
+/** Does it here if the list is here, else the form is sent as if there were no script. */
+const onSubmit = (form, act) =>
+  form?.addEventListener("submit", (event) => {
+    if (!whole) return;
+    event.preventDefault();
+    act(event);
+  });
 
-const freshId = () => `${Date.now()}-${Math.random().toString(36).slice(2, 8)}`;
-
-$("add").addEventListener("submit", (event) => {
-  event.preventDefault();
+onSubmit($("add"), () => {
   const text = $("new").value.trim();
   $("new").value = "";
   $("new").focus();
   if (!text) return;
-  edit({ [freshId()]: { text, completed: false } });
+  edits.add(text);
   say(`Added: ${text}`);
 });
 
-$("clear").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const done = [...store.todos].filter(([, todo]) => todo.completed);
-  if (!done.length) return;
-  edit(Object.fromEntries(done.map(([id]) => [id, null])));
-  say(`Cleared: ${done.length}`);
+onSubmit($("clear"), () => {
+  const done = todos.shown("completed").map(({ id }) => id);
+  edits.remove(done);
+  if (done.length) say(`Cleared: ${done.length}`);
   $("new").focus();
 });
 
-list.addEventListener("submit", (event) => {
-  event.preventDefault();
-  const row = event.target.closest(".todo");
-  const { id } = row.dataset;
-  const todo = store.todos.get(id);
-  if (!todo) return;
-  const deeds = {
-    toggle() {
-      edit({ [id]: { completed: !todo.completed } });
-    },
-    delete() {
-      edit({ [id]: null });
-      say(`Deleted: ${todo.text}`);
-    },
-    edit() {
-      const text = event.target.elements.text.value.trim();
-      if (text && text !== todo.text) edit({ [id]: { text } });
-      closeEditor(row);
-    },
-  };
-  deeds[event.submitter?.value ?? "edit"]();
+onSubmit($("list"), ({ target, submitter }) => {
+  const row = target.closest(".todo");
+  if (submitter?.name === "by") step(row, Number(submitter.value));
+  else (deeds[submitter?.value] ?? save)(row);
 });
 
-list.addEventListener("dblclick", (event) => {
-  if (!event.target.matches(".text")) return;
+function save(row) {
+  edits.change(row.dataset.id, editedCells(row));
+  closeEditor(row);
+}
+
+/** Moves a todo among those that are shown. */
+function step(row, by) {
+  const at = list.indexOf(row.dataset.id);
+  const to = at + by;
+  if (at < 0 || to < 0 || to >= list.length) return;
+  moveTo(row.dataset.id, by < 0 ? to : to + 1);
+}
+
+/** Moves a todo before the one that is shown at `index` now, or to the end. */
+function moveTo(id, index) {
+  const { sorted } = todos;
+  const before = list.at(index - 1);
+  const next = list.at(index);
+  // What the filter hides stays where it is, beside the todo that is shown above it.
+  const after = before ? sorted.slice(sorted.indexOf(before) + 1).find((todo) => todo.id !== id) : next;
+  edits.move(id, before, after);
+  say(`Moved to ${todos.shown(filter).findIndex((todo) => todo.id === id) + 1} of ${list.length}`);
+}
+
+/** What keys and buttons do, most of it with a row. False: nothing. */
+const deeds = {
+  new: () => mayWrite && $("new").focus(),
+  next: (row) => list.focus(row ? list.indexOf(row.dataset.id) + 1 : 0),
+  previous: (row) => list.focus(row ? list.indexOf(row.dataset.id) - 1 : list.length - 1),
+  filters: () => $("filters").querySelector("[aria-current]").focus(),
+  all: () => follow("all"),
+  active: () => follow("active"),
+  completed: () => follow("completed"),
+  keys: () => $("keys").togglePopover(),
+  ...(mayWrite && {
+    toggle(row) {
+      const todo = row && todos.get(row.dataset.id);
+      if (!todo) return false;
+      edits.change(todo.id, { completed: !todo.completed });
+      say(`${todo.completed ? "Active" : "Completed"}: ${todo.text}`);
+    },
+    edit: (row) => row && openEditor(row),
+    remove(row) {
+      const todo = row && todos.get(row.dataset.id);
+      if (!todo) return false;
+      edits.remove([todo.id]);
+      say(`Deleted: ${todo.text}`);
+    },
+    delete: (row) => deeds.remove(row),
+    up: (row) => step(row, -1),
+    down: (row) => step(row, 1),
+    undo: () => say(edits.undo() ? "Undone." : "Nothing to undo."),
+    redo: () => say(edits.redo() ? "Done again." : "Nothing to do again."),
+  }),
+};
+
+listenToKeys(deeds);
+$("undo")?.addEventListener("click", deeds.undo);
+$("redo")?.addEventListener("click", deeds.redo);
+
+if (mayWrite) {
+  makeDraggable($("list"), {
+    indexOf: (id) => list.indexOf(id),
+    length: () => list.length,
+    move: moveTo,
+  });
+}
+
+$("list").addEventListener("dblclick", (event) => {
+  if (!mayWrite || !event.target.closest(".words")) return;
   getSelection().removeAllRanges();
-  event.target.closest(".todo").querySelector(".edit").open = true;
+  openEditor(event.target.closest(".todo"));
 });
 
 // `toggle` does not bubble.
-list.addEventListener("toggle", ({ target }) => {
-  if (!target.open) return;
-  const input = target.querySelector("[name=text]");
-  input.value = store.todos.get(target.closest(".todo").dataset.id)?.text ?? "";
-  input.focus();
-  input.select();
+$("list").addEventListener("toggle", ({ target }) => {
+  const row = target.closest(".todo");
+  const todo = todos.get(row.dataset.id);
+  if (target.open && todo) fillEditor(row, todo);
 }, true);
 
-list.addEventListener("keydown", (event) => {
-  const editor = event.target.closest(".edit[open]");
-  if (event.key !== "Escape" || !editor) return;
-  closeEditor(editor.closest(".todo"));
+$("list").addEventListener("keydown", (event) => {
+  const row = event.target.closest(".edit[open]")?.closest(".todo");
+  if (!row) return;
+  if (event.key === "Escape") closeEditor(row);
+  else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) save(row);
 });
-
-function closeEditor(row) {
-  const editor = row.querySelector(".edit");
-  editor.open = false;
-  editor.querySelector("summary").focus();
-}
 
 $("filters").addEventListener("click", (event) => {
   const link = event.target.closest("[data-filter]");
-  if (!link || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  if (!whole || !link || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
   event.preventDefault();
-  history.pushState(null, "", link.href);
-  showFilter(link.dataset.filter);
+  follow(link.dataset.filter);
 });
 
-addEventListener("popstate", () => {
-  showFilter(new URLSearchParams(location.search).get("filter") ?? "all");
+function follow(name) {
+  const link = $("filters").querySelector(`[data-filter=${name}]`);
+  if (!whole) {
+    link.click();
+    return;
+  }
+  history.pushState(null, "", link.href);
+  showFilter(name);
+}
+
+addEventListener("popstate", () => showFilter(filterOfAddress()));
+
+function filterOfAddress() {
+  const name = new URLSearchParams(location.search).get("filter");
+  return Object.hasOwn(FILTERS, name) ? name : "all";
+}
+
+$("retry").addEventListener("click", () => {
+  complain("");
+  connection.retry();
 });
+
+$("discard").addEventListener("click", async () => {
+  localStorage.removeItem(unsentKey);
+  await shelf.clear();
+  location.reload();
+});
+
+$("raw").addEventListener("toggle", showRaw);
+
+if (page.right === "own") {
+  makeShareable(page.shares, say);
+  makeImportable(page.import);
+}
 
 // What is shown
 
 /** Shows what there is with the next frame, however much happens until then. */
 function changed() {
-  const unsent = store.pending.map(({ patch }) => patch);
-  if (unsent.length) sessionStorage.setItem(UNSENT, JSON.stringify(unsent));
-  else sessionStorage.removeItem(UNSENT);
   cancelAnimationFrame(frame);
   // Frames stand still in a tab that is not looked at.
   if (document.visibilityState === "hidden") show();
@@ -144,90 +270,69 @@ function changed() {
 }
 
 function show() {
-  const { todos } = store;
-  const completed = [...todos.values()].filter((todo) => todo.completed).length;
-  const counts = { all: todos.size, active: todos.size - completed, completed };
+  if (!whole) return;
+  const { counts } = todos;
   for (const [name, count] of Object.entries(counts)) {
-    document.querySelector(`[data-count=${name}]`).textContent = count;
+    $("filters").querySelector(`[data-count=${name}]`).textContent = count;
   }
-  showRows([...todos].filter(([, todo]) => filter === "all" || todo.completed === (filter === "completed")));
+  list.show(todos.shown(filter));
+  $("pages")?.remove();
   $("empty").hidden = counts[filter] > 0;
   $("empty").textContent = filter === "all" ? "Nothing to do yet." : "Nothing here.";
-  $("clear").querySelector("button").disabled = completed === 0;
-  $("json").textContent = pretty(todos);
-  showUsage(store.size);
+  if (mayWrite) {
+    $("clear").querySelector("button").disabled = counts.completed === 0;
+    $("undo").disabled = !edits.canUndo;
+    $("redo").disabled = !edits.canRedo;
+  }
+  showRaw();
   showConnection();
 }
 
-function showRows(todos) {
-  const focused = document.activeElement?.closest?.(".todo");
-  const place = [...list.children].indexOf(focused);
-  const shown = new Set(todos.map(([id]) => id));
-  for (const [id, row] of rows) {
-    if (shown.has(id)) continue;
-    row.remove();
-    rows.delete(id);
-  }
-  let next = list.firstElementChild;
-  for (const [id, todo] of todos) {
-    let row = rows.get(id);
-    if (!row) {
-      row = blank.cloneNode(true);
-      rows.set(id, row);
-    }
-    if (row === next) next = row.nextElementSibling;
-    else list.insertBefore(row, next);
-    fill(row, id, todo);
-  }
-  if (focused && !focused.isConnected) {
-    const near = list.children[Math.min(place, list.children.length - 1)];
-    (near?.querySelector(".check") ?? $("new")).focus();
-  }
-}
-
-function fill(row, id, { text, completed }) {
-  if (row.dataset.id !== id) {
-    row.dataset.id = id;
-    for (const input of row.querySelectorAll("[name=id]")) input.value = id;
-  }
-  row.toggleAttribute("data-completed", completed);
-  row.querySelector("[name=completed]").value = !completed;
-  const check = row.querySelector(".check");
-  check.setAttribute("aria-checked", completed);
-  const shown = row.querySelector(".text");
-  if (shown.textContent === text) return;
-  shown.textContent = text;
-  check.setAttribute("aria-label", `Completed: ${text}`);
-  row.querySelector("summary").setAttribute("aria-label", `Edit: ${text}`);
-  row.querySelector(".delete").setAttribute("aria-label", `Delete: ${text}`);
-  const editor = row.querySelector(".edit");
-  if (!editor.open) editor.querySelector("[name=text]").value = text;
-}
-
 function showFilter(name) {
-  filter = ["active", "completed"].includes(name) ? name : "all";
+  filter = name;
   for (const link of $("filters").children) {
     if (link.dataset.filter === filter) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
   show();
+  say(`${list.length} shown`);
 }
 
-function showUsage(bytes) {
-  const level = bytes >= 100 * MEGABYTE ? "critical" : bytes >= 50 * MEGABYTE ? "high" : "ok";
-  const note = level === "ok" ? "" : `, ${level}`;
+function showUsage(storage) {
+  const { bytes, level } = storage;
   $("usage").dataset.level = level;
-  $("usage-text").textContent = `Storage: ${bytes.toLocaleString("en-US")} bytes / 128 MB DO limit${note}`;
+  $("usage-text").textContent = sentence(storage);
   $("meter").value = bytes;
 }
 
+function showRaw() {
+  if (!$("raw").open || !whole) return;
+  const { sorted } = todos;
+  const rows = sorted.slice(0, RAW_ROWS).map(({ id }) => [id, store.getRow("todos", id)]);
+  const values = Object.entries(store.getValues()).filter(([id]) => !id.startsWith("here/"));
+  const content = { tables: { todos: Object.fromEntries(rows) }, values: Object.fromEntries(values) };
+  const more = sorted.length > RAW_ROWS ? `\n… and ${sorted.length - RAW_ROWS} more todos` : "";
+  $("json").textContent = JSON.stringify(content, null, 2) + more;
+}
+
+/** How long something may be under way before it is worth a word. */
+const SLOW_MS = 800;
+let slow = 0;
+
 function showConnection() {
-  const unsent = store.pending.length;
   const words = { on: "Connected", connecting: "Connecting…", off: "Disconnected" };
-  const note = unsent && connected !== "on" ? `, ${unsent} unsent` : "";
-  const text = words[connected] + note;
+  const { unsent } = connection;
+  clearTimeout(slow);
+  if (unsent && state === "on") {
+    slow = setTimeout(() => writeConnection(`Saving ${unsent}…`), SLOW_MS);
+    return;
+  }
+  writeConnection(words[state] + (unsent ? `, ${unsent} unsent` : ""));
+}
+
+function writeConnection(text) {
   const badge = $("connection");
-  badge.dataset.state = connected;
+  badge.dataset.state = state;
   if (badge.textContent !== text) badge.textContent = text;
 }
 
@@ -236,10 +341,22 @@ function say(text) {
   $("said").textContent = text;
 }
 
-function complain(text) {
-  $("problem").textContent = text;
+function complain(text, { retry = false, discard = false } = {}) {
+  $("problem-text").textContent = text;
+  $("retry").hidden = !retry;
+  $("discard").hidden = !discard;
   $("problem").hidden = !text;
 }
 
-if (store.pending.length) changed();
+showPresence(store, $("here"));
+eachDay(changed);
+if (whole) {
+  // Kept pages are of another moment, and perhaps of another filter.
+  showFilter(filterOfAddress());
+  list.reveal(Number(page.from));
+  say("");
+}
+await shelf.load();
+shelf.keep();
 connection.open();
+navigator.serviceWorker?.register("/sw.js");

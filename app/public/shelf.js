@@ -1,0 +1,78 @@
+// The store in this browser's IndexedDB: what was there before, and what has no way to the server
+// yet, across page loads and without a network.
+
+import { createIndexedDbPersister, createMergeableStore } from "./tinybase.js";
+
+const SOON_MS = 150;
+/** Writing takes the whole store: a long one is written for at most this part of the time. */
+const SHARE = 1 / 20;
+
+export class Shelf {
+  #store;
+  #name;
+  #persister;
+  #timer = 0;
+  #pause = SOON_MS;
+  #closed = false;
+
+  /** `name`: of the list, for this user. */
+  constructor(store, name) {
+    this.#store = store;
+    this.#name = name;
+    this.#persister = createIndexedDbPersister(store, name);
+  }
+
+  /** Merges what is kept into the store. */
+  async load() {
+    const kept = createMergeableStore();
+    await createIndexedDbPersister(kept, this.#name).load();
+    const [tables, [values, ...own]] = kept.getMergeableContent();
+    // Who was here then says nothing now.
+    const lasting = Object.entries(values).filter(([id]) => !id.startsWith("here/"));
+    this.#store.applyMergeableChanges([tables, [Object.fromEntries(lasting), ...own]]);
+  }
+
+  /** Keeps the store from now on. */
+  keep() {
+    this.#store.addDidFinishTransactionListener(() => this.#saveSoon());
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "hidden" && this.#timer) this.#save();
+    });
+    this.#saveSoon();
+  }
+
+  /** Forgets everything that is kept. */
+  async clear() {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await this.#alone(
+      () =>
+        new Promise((resolve) => {
+          const request = indexedDB.deleteDatabase(this.#name);
+          request.onsuccess = request.onerror = request.onblocked = resolve;
+        }),
+    );
+  }
+
+  #saveSoon() {
+    this.#timer ||= setTimeout(() => this.#save(), this.#pause);
+  }
+
+  #save() {
+    clearTimeout(this.#timer);
+    return this.#alone(async () => {
+      this.#timer = 0;
+      if (this.#closed) return;
+      const began = performance.now();
+      // What another window wrote meanwhile is not to be lost.
+      await this.load();
+      await this.#persister.save();
+      this.#pause = Math.max(SOON_MS, (performance.now() - began) / SHARE);
+    });
+  }
+
+  /** One window of the browser at a time. */
+  #alone(act) {
+    return navigator.locks.request(this.#name, act);
+  }
+}

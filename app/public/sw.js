@@ -1,0 +1,100 @@
+// Opens the page without a network: the last page of each address, and the files it is made of.
+// The network is asked first, so nobody stays on an old version; what never changes is not asked
+// for again. Everything else, above all what the todos are, is none of its business.
+
+const CACHE = "tiny-1";
+const FILES = [
+  "/app.js",
+  "/connection.js",
+  "/dialogs.js",
+  "/drag.js",
+  "/due.js",
+  "/edits.js",
+  "/here.js",
+  "/icon.svg",
+  "/icon-192.png",
+  "/keys.js",
+  "/list.js",
+  "/manifest.webmanifest",
+  "/order.js",
+  "/row.js",
+  "/shelf.js",
+  "/style.css",
+  "/tinybase.js",
+  "/todos.js",
+  "/usage.js",
+  "/vendor/tinybase/10.0.1/mergeable-store.js",
+  "/vendor/tinybase/10.0.1/persister-indexed-db.js",
+  "/vendor/tinybase/10.0.1/synchronizer-ws-client.js",
+];
+/** Their version is in their path. */
+const FOREVER = /^\/vendor\//;
+/** So long a network that answers nothing is waited for. */
+const PATIENCE_MS = 5_000;
+
+addEventListener("install", (event) => {
+  skipWaiting();
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(FILES)));
+});
+
+addEventListener("activate", (event) => {
+  event.waitUntil(Promise.all([clients.claim(), tidyUp()]));
+});
+
+addEventListener("fetch", (event) => {
+  const { request } = event;
+  const url = new URL(request.url);
+  if (request.method !== "GET" || url.origin !== location.origin) return;
+  if (request.mode === "navigate") {
+    if (url.pathname === "/") event.respondWith(freshest(event, pageKey(url)));
+  } else if (FOREVER.test(url.pathname)) {
+    event.respondWith(kept(request));
+  } else if (FILES.includes(url.pathname)) {
+    // Live reload marks a stylesheet's versions in the query.
+    event.respondWith(freshest(event, url.pathname));
+  }
+});
+
+async function tidyUp() {
+  for (const name of await caches.keys()) if (name !== CACHE) await caches.delete(name);
+  const cache = await caches.open(CACHE);
+  for (const { url } of await cache.keys()) {
+    const { pathname } = new URL(url);
+    if (pathname !== "/" && !FILES.includes(pathname)) await cache.delete(url);
+  }
+}
+
+/** One page for each user and link: filters and windows are the page's own work. */
+function pageKey({ searchParams }) {
+  const who = ["userId", "share"].filter((name) => searchParams.has(name));
+  return `/?${new URLSearchParams(who.map((name) => [name, searchParams.get(name)]))}`;
+}
+
+async function kept(request) {
+  const cache = await caches.open(CACHE);
+  const found = await cache.match(request);
+  if (found) return found;
+  const response = await fetch(request);
+  if (response.ok) await cache.put(request, response.clone());
+  return response;
+}
+
+/** From the network, or what it last answered. */
+async function freshest(event, key) {
+  const cache = await caches.open(CACHE);
+  const found = await cache.match(key);
+  const answer = fetch(event.request).then(async (response) => {
+    await remember(cache, key, response);
+    return response;
+  });
+  event.waitUntil(answer.catch(() => {}));
+  if (!found) return answer;
+  const tooLong = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS, found));
+  return Promise.race([answer.catch(() => found), tooLong]);
+}
+
+/** Who may not see a page any more does not see the last one either. */
+async function remember(cache, key, response) {
+  if (response.ok && !response.redirected) await cache.put(key, response.clone());
+  else if ([401, 403, 404, 410].includes(response.status)) await cache.delete(key);
+}
