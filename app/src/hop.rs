@@ -50,6 +50,8 @@ pub struct Visit {
     pub user: String,
     /// The user was named in the query: links have to go on doing so.
     pub named: bool,
+    /// The organisation that this is about.
+    pub org: Option<String>,
     /// Which of the object's lists; the empty name is the list of its one user.
     pub list: String,
     pub pass: Pass,
@@ -65,8 +67,11 @@ pub enum Pass {
     Own,
     /// The secret of a share link; the object knows what it is good for.
     Share(String),
-    /// Being a member, if the object has the visitor among them.
-    Member,
+    /// Being a member, if the object does not keep the visitor out.
+    Member {
+        /// Whoever vouches for the visitor says that they own the organisation.
+        owner: bool,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +90,7 @@ impl Hop {
         let Visit {
             user,
             named,
+            org,
             list,
             pass,
             filter,
@@ -101,7 +107,8 @@ impl Hop {
         url.push_str(&encode(list));
         match pass {
             Pass::Own => url.push_str("&own="),
-            Pass::Member => url.push_str("&member="),
+            Pass::Member { owner: false } => url.push_str("&member="),
+            Pass::Member { owner: true } => url.push_str("&member=owner"),
             Pass::Share(secret) => {
                 url.push_str("&share=");
                 url.push_str(&encode(secret));
@@ -109,6 +116,10 @@ impl Hop {
         }
         url.push_str(if *named { "&named=" } else { "&user=" });
         url.push_str(&encode(user));
+        if let Some(org) = org {
+            url.push_str("&org=");
+            url.push_str(&encode(org));
+        }
         if let Some(cookie) = &self.cookie {
             url.push_str(COOKIE);
             url.push_str(&encode(cookie));
@@ -138,7 +149,8 @@ impl Hop {
         let (_, list) = field("list")?;
         let pass = match fields.next()? {
             ("own", "") => Pass::Own,
-            ("member", "") => Pass::Member,
+            ("member", "") => Pass::Member { owner: false },
+            ("member", "owner") => Pass::Member { owner: true },
             ("share", secret) => Pass::Share(decode(secret)?),
             _ => return None,
         };
@@ -147,9 +159,15 @@ impl Hop {
             ("user", user) => (false, user),
             _ => return None,
         };
+        let org = match fields.next() {
+            Some(("org", org)) => Some(decode(org)?),
+            Some(_) => return None,
+            None => None,
+        };
         let visit = Visit {
             user: decode(user)?,
             named,
+            org,
             list: decode(list)?,
             pass,
             filter: Filter::named(filter),
@@ -171,17 +189,18 @@ mod tests {
             ask in prop::sample::select(&Ask::EVERY[..]),
             user in ".{1,40}",
             named: bool,
+            org in prop::option::of(".{1,40}"),
             list in ".{0,20}",
             pass in prop_oneof![
                 Just(Pass::Own),
-                Just(Pass::Member),
+                any::<bool>().prop_map(|owner| Pass::Member { owner }),
                 ".{1,40}".prop_map(Pass::Share),
             ],
             filter in prop::sample::select(&Filter::EVERY[..]),
             from: usize,
             cookie in prop::option::of(".*"),
         ) {
-            let visit = Visit { user, named, list, pass, filter, from };
+            let visit = Visit { user, named, org, list, pass, filter, from };
             let hop = Hop { ask, visit, cookie };
             let url = hop.to_url();
             // Written the way that the platform writes URLs, so that it arrives unchanged.

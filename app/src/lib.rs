@@ -25,6 +25,7 @@ pub mod page;
 pub mod presence;
 pub mod room;
 pub mod route;
+pub mod shard;
 pub mod sheet;
 pub mod sockets;
 pub mod signature;

@@ -178,7 +178,7 @@ impl TinyBaseStore {
 fn right_of(pass: &Pass) -> Option<Right> {
     match pass {
         Pass::Own => Some(Right::Own),
-        Pass::Share(_) | Pass::Member => None,
+        Pass::Share(_) | Pass::Member { .. } => None,
     }
 }
 

@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::filter::Filter;
-use crate::hop::Visit;
+use crate::hop::{Pass, Visit};
 use crate::identity::encode;
 use crate::limit;
 use crate::sheet::{Right, Sheet, Shown};
@@ -86,15 +86,23 @@ fn inert(json: &str) -> String {
 struct Links<'v>(&'v Visit);
 
 impl Links<'_> {
-    /// `path`, for the same user.
+    /// `path`, for the same user and list.
     fn to(&self, path: &str) -> String {
         self.with(path, &[])
     }
 
     fn with(&self, path: &str, more: &[(&str, &str)]) -> String {
-        let user = self.0.named.then_some(("userId", &*self.0.user));
+        let Visit {
+            user, named, org, ..
+        } = self.0;
+        let own = [
+            named.then_some(("userId", &**user)),
+            org.as_deref().map(|org| ("org", org)),
+            // Only lists that are shared within an organisation are called by their names.
+            matches!(self.0.pass, Pass::Member { .. }).then_some(("list", &*self.0.list)),
+        ];
         let mut url = path.to_owned();
-        for (name, value) in user.iter().chain(more) {
+        for (name, value) in own.iter().flatten().chain(more) {
             url.push(if url.len() == path.len() { '?' } else { '&' });
             url.push_str(name);
             url.push('=');
@@ -511,13 +519,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::hop::Pass;
     use crate::sheet::Counts;
 
     fn visit(user: &str, named: bool, filter: Filter) -> Visit {
         Visit {
             user: user.into(),
             named,
+            org: None,
             list: String::new(),
             pass: Pass::Own,
             filter,
@@ -583,6 +591,17 @@ mod tests {
         assert_eq!(back(&anonymous), "/?filter=active");
         assert!(!page(&anonymous, Right::Own).contains("userId=anon"));
         assert_eq!(back(&visit("a&b", true, Filter::All)), "/?userId=a%26b");
+    }
+
+    #[test]
+    fn links_stay_within_the_organisation_and_its_list() {
+        let mut alice = visit("alice", true, Filter::Active);
+        alice.org = Some("a&b".into());
+        assert_eq!(back(&alice), "/?userId=alice&org=a%26b&filter=active");
+        alice.list = "plan 9".into();
+        alice.pass = Pass::Member { owner: false };
+        let there = "/?userId=alice&org=a%26b&list=plan%209&filter=active";
+        assert_eq!(back(&alice), there);
     }
 
     #[test]

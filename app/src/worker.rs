@@ -140,6 +140,7 @@ fn next(request: &Request, headers: &Headers, bindings: &Bindings) -> Result<Nex
     let visit = Visit {
         named: identity.source == Source::Query,
         user: identity.user,
+        org: None,
         list: String::new(),
         pass: Pass::Own,
         filter: filter.map_or(Filter::default(), |filter| Filter::named(&filter)),

@@ -1,0 +1,125 @@
+//! Which object has a list: the phases of docs/scaling.md, one for each value of `SHARDING`.
+//!
+//! Names of objects never collide, whatever users and organisations are called: each kind begins
+//! in its own way, and what stands in the middle of a name is spelt so that its end is certain.
+
+use crate::identity::{LONGEST_USER, query_value};
+
+/// How todos are spread over objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sharding {
+    /// An object for each user.
+    User,
+    /// An object for each user of an organisation, and one for what the organisation shares.
+    Org,
+}
+
+impl Sharding {
+    /// What each may be called, for messages.
+    pub const NAMES: &str = "user, org";
+
+    /// The value of `SHARDING`; `None` is one that nobody shards by.
+    pub fn named(name: Option<&str>) -> Option<Self> {
+        Some(match name {
+            None | Some("user") => Self::User,
+            Some("org") => Self::Org,
+            Some(_) => return None,
+        })
+    }
+}
+
+/// The object of a user's own list.
+pub fn user(user: &str) -> String {
+    format!("user-{user}")
+}
+
+/// The object of the lists that an organisation shares, and of its members.
+pub fn org(org: &str) -> String {
+    format!("org-{}", spelt(org))
+}
+
+/// The object of what a user keeps for themselves within an organisation.
+pub fn org_user(org: &str, user: &str) -> String {
+    format!("org-{}-user-{user}", spelt(org))
+}
+
+/// An organisation's id without what divides it from a user's.
+fn spelt(org: &str) -> String {
+    org.replace('%', "%25").replace("-user", "%2Duser")
+}
+
+/// What the query names under `key`, if it can be an id or the name of a list.
+pub fn named(query: &str, key: &str) -> Result<Option<String>, String> {
+    match query_value(query, key) {
+        None => Ok(None),
+        Some(Ok(name)) => check(key, name).map(Some),
+        Some(Err(_)) => Err(format!("Bad {key}: it is not UTF-8.")),
+    }
+}
+
+/// `name`, if it can be an id or the name of a list: the rules of user ids.
+pub fn check(what: &str, name: String) -> Result<String, String> {
+    let wrong = if name.is_empty() {
+        "is empty"
+    } else if name.chars().count() > LONGEST_USER {
+        "is longer than 128 characters"
+    } else if name.chars().any(char::is_control) {
+        "contains a control character"
+    } else {
+        return Ok(name);
+    };
+    Err(format!("Bad {what}: it {wrong}."))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn objects_are_named_as_the_phases_say() {
+        assert_eq!(user("alice"), "user-alice");
+        assert_eq!(org("acme"), "org-acme");
+        assert_eq!(org_user("acme", "alice"), "org-acme-user-alice");
+        assert_eq!(Sharding::named(None), Some(Sharding::User));
+        assert_eq!(Sharding::named(Some("org")), Some(Sharding::Org));
+        assert_eq!(Sharding::named(Some("planet")), None);
+    }
+
+    #[test]
+    fn what_looks_like_somebody_elses_is_not() {
+        assert_ne!(org_user("a-user-b", "c"), org_user("a", "b-user-c"));
+        assert_ne!(org_user("a", "user-b"), org_user("a-user", "b"));
+        assert_ne!(org("acme-user-bob"), org_user("acme", "bob"));
+        assert_ne!(org("a%2Duser"), org("a-user"));
+    }
+
+    #[test]
+    fn names_are_checked_like_user_ids() {
+        assert_eq!(named("org=acme&x=1", "org"), Ok(Some("acme".into())));
+        assert_eq!(named("x=1", "org"), Ok(None));
+        for (query, why) in [
+            ("org=", "is empty"),
+            ("org=%00", "control character"),
+            ("org=%ff", "not UTF-8"),
+            (&format!("org={}", "x".repeat(129)), "longer than 128"),
+        ] {
+            let said = named(query, "org").unwrap_err();
+            assert!(said.contains(why) && said.starts_with("Bad org"), "{said}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_two_share_an_object(
+            one in ("(-user|user|-|%|2D|a){1,6}", "(-user|user|-|%|2D|a){1,6}"),
+            other in ("(-user|user|-|%|2D|a){1,6}", "(-user|user|-|%|2D|a){1,6}"),
+        ) {
+            let name = |(org, user): &(String, String)| org_user(org, user);
+            prop_assert_eq!(name(&one) == name(&other), one == other);
+            prop_assert_eq!(org(&one.0) == org(&other.0), one.0 == other.0);
+            prop_assert_ne!(org(&one.0), name(&other));
+        }
+    }
+}
