@@ -64,9 +64,9 @@ async function tidyUp() {
   }
 }
 
-/** One page for each user and link: filters and windows are the page's own work. */
+/** One page for each user, list and link: filters and windows are the page's own work. */
 function pageKey({ searchParams }) {
-  const who = ["userId", "share"].filter((name) => searchParams.has(name));
+  const who = ["userId", "org", "list", "share"].filter((name) => searchParams.has(name));
   return `/?${new URLSearchParams(who.map((name) => [name, searchParams.get(name)]))}`;
 }
 
