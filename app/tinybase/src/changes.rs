@@ -28,7 +28,7 @@ pub struct Changes<'a> {
 pub struct RowChanges<'a> {
     pub table: &'a str,
     pub id: &'a str,
-    cells: &'a [CellChange<'a>],
+    pub(crate) cells: &'a [CellChange<'a>],
 }
 
 impl<'a> RowChanges<'a> {

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use crate::batch::Batch;
 use crate::cells::Cells;
-use crate::changes::CellChange;
+use crate::changes::{CellChange, Changes};
 use crate::content::{end, object};
 use crate::fnv::{seed, share};
 use crate::hlc::{Hlc, MAX_COUNTER};
@@ -211,6 +211,55 @@ impl Store {
             && cells
                 .iter()
                 .all(|cell| cell.value.is_undefined() && cell.clock.time() < before)
+    }
+
+    /// Up to when cells that a row does not hold may be forgotten ones.
+    pub(crate) fn floor(&self, place: Option<(usize, usize)>) -> u32 {
+        place.map_or(self.forgotten, |(table, row)| {
+            self.tables[table].rows[row].floor
+        })
+    }
+
+    /// Whether this may have been deleted and forgotten.
+    pub(crate) fn is_stale(
+        &self,
+        place: Option<(usize, usize)>,
+        floor: u32,
+        cell: &CellChange<'_>,
+    ) -> bool {
+        let holds = |(table, row): (usize, usize)| {
+            let cells = &self.tables[table].rows[row].cells;
+            let name = self.names.find(&cell.id);
+            name.is_some_and(|name| cells.find(name).is_some())
+        };
+        cell.clock.time() < millis(floor) && !cell.value.is_undefined() && !place.is_some_and(holds)
+    }
+
+    /// Whether this is of a value that is not held and from before we forgot.
+    pub(crate) fn is_before_all(&self, value: &CellChange<'_>) -> bool {
+        let name = self.names.find(&value.id);
+        value.clock.time() < millis(self.forgotten)
+            && name.is_none_or(|name| self.values.find(name).is_none())
+    }
+
+    /// What is stale in changes of which nothing is taken.
+    pub(crate) fn stale_in(&self, changes: &Changes<'_>) -> Stale {
+        let mut stale = Stale::default();
+        for row in changes.rows() {
+            let place = self.find_row(row.table, row.id);
+            let floor = self.floor(place);
+            let cells = row.cells.iter();
+            for cell in cells.filter(|cell| self.is_stale(place, floor, cell)) {
+                stale.cell(row.table, row.id, &cell.id);
+            }
+        }
+        let values = changes.values.iter();
+        for value in values.filter(|value| !value.value.is_undefined()) {
+            if self.is_before_all(value) {
+                stale.value(&value.id);
+            }
+        }
+        stale
     }
 
     /// Tells whoever sent them to let go of stale stamps. The tombstones are from just before the

@@ -14,6 +14,32 @@ const MAX_TIME: u64 = (1 << 42) - 1;
 /// How far ahead of the wall clock a remote stamp may be and still move TinyBase's own clock.
 const MAX_SEEN_AHEAD_MS: u64 = 5 * 60 * 1000;
 
+/// What each byte stands for, or [`NO_DIGIT`].
+const DIGITS: [u8; 256] = {
+    let mut digits = [NO_DIGIT; 256];
+    let mut digit = 0;
+    while digit < ALPHABET.len() {
+        digits[ALPHABET[digit] as usize] = digit as u8;
+        digit += 1;
+    }
+    digits
+};
+const NO_DIGIT: u8 = 64;
+
+/// The 48 bits of eight digits.
+fn read_half(text: &[u8]) -> Result<u64, BadClock> {
+    let (mut bits, mut all) = (0, 0);
+    for byte in text {
+        let digit = DIGITS[usize::from(*byte)];
+        all |= digit;
+        bits = bits << 6 | u64::from(digit);
+    }
+    if all & NO_DIGIT > 0 {
+        return Err(BadClock);
+    }
+    Ok(bits)
+}
+
 /// A stamp: 42 bits of milliseconds since 1970, 24 of counter, 30 of client. Stamps compare as
 /// their texts do. The default is [`Hlc::NONE`], which is older than all and written as "".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,22 +70,15 @@ impl Hlc {
         if text.len() != 16 {
             return Err(BadClock);
         }
-        let mut bits = 0;
-        for byte in text.bytes() {
-            let digit = match byte {
-                b'-' => 0,
-                b'0'..=b'9' => byte - b'0' + 1,
-                b'A'..=b'Z' => byte - b'A' + 11,
-                b'_' => 37,
-                b'a'..=b'z' => byte - b'a' + 38,
-                _ => return Err(BadClock),
-            };
-            bits = bits << 6 | u128::from(digit);
+        let (high, low) = text.as_bytes().split_at(8);
+        match (read_half(high)?, read_half(low)?) {
+            (0, 0) => Err(BadClock),
+            (high, low) => Ok(Self([
+                (high >> 16) as u32,
+                (high << 16) as u32 | (low >> 32) as u32,
+                low as u32,
+            ])),
         }
-        if bits == 0 {
-            return Err(BadClock);
-        }
-        Ok(Self::from_bits(bits))
     }
 
     pub fn is_none(self) -> bool {
@@ -82,19 +101,26 @@ impl Hlc {
 
     /// The text's bytes; empty for none.
     pub(crate) fn write(self, buffer: &mut [u8; 16]) -> &str {
+        std::str::from_utf8(self.spell(buffer)).unwrap_or_default()
+    }
+
+    fn spell(self, buffer: &mut [u8; 16]) -> &[u8] {
         if self.is_none() {
-            return "";
+            return &[];
         }
-        let mut bits = self.bits();
-        for place in buffer.iter_mut().rev() {
-            *place = ALPHABET[(bits & 63) as usize];
-            bits >>= 6;
+        let [high, middle, low] = self.0.map(u64::from);
+        let halves = [high << 16 | middle >> 16, (middle & 0xffff) << 32 | low];
+        for (half, mut bits) in buffer.chunks_exact_mut(8).zip(halves) {
+            for place in half.iter_mut().rev() {
+                *place = ALPHABET[(bits & 63) as usize];
+                bits >>= 6;
+            }
         }
-        std::str::from_utf8(buffer).unwrap_or_default()
+        buffer
     }
 
     pub(crate) fn hash_into(self, state: Fnv) -> Fnv {
-        state.bytes(self.write(&mut [0; 16]).as_bytes())
+        state.bytes(self.spell(&mut [0; 16]))
     }
 
     fn bits(self) -> u128 {

@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use crate::cells::{Cells, Merged, Names};
 use crate::changes::{CellChange, Changes, RowChange};
 use crate::fnv::{Fnv, replace_share, seed};
-use crate::forget::{Stale, millis, share_of};
+use crate::forget::{Stale, share_of};
 use crate::hlc::{Clock, Hlc};
 use crate::marks::Marks;
 use crate::value::Value;
@@ -200,7 +200,7 @@ impl Store {
             if !intake.admits(value.clock) {
                 continue;
             }
-            if value.clock.time() < millis(self.forgotten) && !self.holds_value(&value.id) {
+            if self.is_before_all(&value) {
                 if !value.value.is_undefined() {
                     intake.stale.value(&value.id);
                 }
@@ -225,13 +225,8 @@ impl Store {
     ) {
         let (row_id, count) = (&*change.id, change.cells.len());
         let mut place = self.find_row(table_id, row_id);
-        let (before, floor) = match place {
-            Some((table, row)) => {
-                let row = &self.tables[table].rows[row];
-                (row.cells.hash, row.floor)
-            }
-            None => (0, self.forgotten),
-        };
+        let before = place.map_or(0, |(table, row)| self.tables[table].rows[row].cells.hash);
+        let floor = self.floor(place);
         if place.is_none() && self.forgot(&cells.as_slice()[..count]) {
             if let Some(table) = self.tables.get_index_of(table_id) {
                 let share = share_of(row_id, change.clock, &cells.as_slice()[..count]);
@@ -244,10 +239,7 @@ impl Store {
             if !intake.admits(cell.clock) {
                 continue;
             }
-            if cell.clock.time() < millis(floor)
-                && !cell.value.is_undefined()
-                && !self.holds_cell(place, &cell.id)
-            {
+            if self.is_stale(place, floor, &cell) {
                 intake.stale.cell(table_id, row_id, &cell.id);
                 continue;
             }
@@ -264,17 +256,6 @@ impl Store {
             self.raise(Map::Row(table, row), change.clock, intake);
             self.settle_row(table, row, before);
         }
-    }
-
-    fn holds_cell(&self, place: Option<(usize, usize)>, id: &str) -> bool {
-        let cells = place.map(|(table, row)| &self.tables[table].rows[row].cells);
-        let held = cells.zip(self.names.find(id));
-        held.is_some_and(|(cells, name)| cells.find(name).is_some())
-    }
-
-    fn holds_value(&self, id: &str) -> bool {
-        let name = self.names.find(id);
-        name.is_some_and(|name| self.values.find(name).is_some())
     }
 
     /// Gives a map a newer clock of its own. Stock clients send none, but old stores hold some.

@@ -195,6 +195,22 @@ impl Store {
         })
     }
 
+    /// As [`Store::receive`], from a peer that may change nothing, and so nothing of it is merged.
+    /// Its questions are answered, and it is told to let go of what was deleted while it was away
+    /// for too long to find out by itself. Gives the messages to send back.
+    pub fn receive_nothing(&self, message: &str) -> Result<Vec<String>, Malformed> {
+        let Understood {
+            changes,
+            mut replies,
+            ..
+        } = self.understand(message)?;
+        let stale = self.stale_in(&changes);
+        if stale.len() > 0 {
+            replies.push(self.refusal(&stale));
+        }
+        Ok(replies)
+    }
+
     fn understand<'a>(&self, message: &'a str) -> Result<Understood<'a>, Malformed> {
         let mut reader = Reader::new(message);
         let (id, kind) = read_head(&mut reader)?;

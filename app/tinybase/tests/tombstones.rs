@@ -208,6 +208,29 @@ fn stale_edits_are_neither_kept_nor_passed_on() {
 }
 
 #[test]
+fn a_reader_is_told_to_let_go_though_nothing_is_taken_from_it() {
+    let later = START + 2 * HORIZON;
+    let mut pair = Pair::alike();
+    pair.delete_and_compact();
+    // What it was not allowed to do.
+    pair.client
+        .set_cell("todos", "kept", "text", text("mine"), later);
+    pair.client
+        .set_cell("todos", "gone", "text", text("mine"), later);
+    let content = pair.server.content_json(Form::Encoded);
+    let mut to_client = vec![pair.server.opening()];
+    while let Some(message) = to_client.pop() {
+        for answer in pair.client.receive(&message, later).unwrap().replies {
+            to_client.extend(pair.server.receive_nothing(&answer).unwrap());
+        }
+    }
+    assert_eq!(pair.server.content_json(Form::Encoded), content);
+    assert!(pair.client.value("gone").is_none());
+    // Newer than what was forgotten: only its own store has it.
+    assert!(pair.client.is_live("todos", "gone"));
+}
+
+#[test]
 fn a_row_that_comes_again_does_not_bring_its_old_cells() {
     let later = START + HORIZON;
     let mut pair = Pair::alike();

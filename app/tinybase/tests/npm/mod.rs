@@ -8,13 +8,18 @@
 use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value as Json, json};
 
 const PACKAGE: &str = "tinybase@10.0.1";
 
 /// The folder whose `node_modules` has tinybase.
-pub(crate) fn installed() -> PathBuf {
+static HOME: LazyLock<PathBuf> = LazyLock::new(installed);
+static COPIES: AtomicUsize = AtomicUsize::new(0);
+
+fn installed() -> PathBuf {
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(PACKAGE);
     if !home.exists() {
         // Made aside and renamed, so that an interrupted or a second run never sees half of it.
@@ -43,12 +48,13 @@ pub(crate) fn installed() -> PathBuf {
 
 /// A script beside this file, run by node where it finds tinybase.
 pub(crate) fn node(script: &str) -> Command {
-    let home = installed();
+    let home = &*HOME;
     let source = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/npm")
         .join(script);
-    // By a rename, so that a script in use by another run is never half written.
-    let making = home.join(format!("{}-{script}", std::process::id()));
+    // By a rename, so that a script in use by another run or test is never half written.
+    let copy = COPIES.fetch_add(1, Ordering::Relaxed);
+    let making = home.join(format!("{}-{copy}-{script}", std::process::id()));
     std::fs::copy(source, &making).unwrap();
     let copy = home.join(script);
     std::fs::rename(making, &copy).unwrap();
