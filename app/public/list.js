@@ -6,6 +6,8 @@ import { fill } from "./row.js";
 
 /** Lists up to this long are there as a whole. */
 const WHOLE = 200;
+/** What is taken for the height of a row before any was seen. */
+const GUESS = 72;
 /** What is there above and below what can be seen, in pixels. */
 const MARGIN = 1_000;
 
@@ -17,7 +19,8 @@ export class List {
   #shown = [];
   #first = 0;
   #heights = new WeakMap();
-  #usual = 68;
+  /** The height of rows that were never seen. It stays what it was at first, or all would move. */
+  #usual = 0;
   #above = space();
   #below = space();
   #frame = 0;
@@ -29,7 +32,11 @@ export class List {
     this.#rows = new Map([...element.children].map((row) => [row.dataset.id, row]));
     for (const row of this.#rows.values()) row.tabIndex = -1;
     addEventListener("scroll", () => this.#scrolled(), { passive: true });
-    addEventListener("resize", () => this.#scrolled());
+    addEventListener("resize", () => {
+      this.#heights = new WeakMap();
+      this.#usual = 0;
+      this.#scrolled();
+    });
   }
 
   /** Shows these todos, in this order. */
@@ -91,7 +98,7 @@ export class List {
   }
 
   #height(todo) {
-    return this.#heights.get(todo) ?? this.#usual;
+    return this.#heights.get(todo) ?? (this.#usual || GUESS);
   }
 
   #offset(index) {
@@ -142,6 +149,10 @@ export class List {
       return;
     }
     this.#element.append(this.#below);
+    this.#space(first, end);
+  }
+
+  #space(first, end) {
     this.#above.style.height = `${this.#offset(first)}px`;
     this.#below.style.height = `${this.#offset(this.#shown.length) - this.#offset(end)}px`;
   }
@@ -163,7 +174,9 @@ export class List {
       this.#heights.set(this.#shown[at], height);
       sum += height;
     }
-    if (end > first) this.#usual = Math.round(sum / (end - first));
+    if (this.#usual || end === first) return;
+    this.#usual = sum / (end - first);
+    this.#space(first, end);
   }
 
   /** Whoever is on a row stays on it; if it goes, on the one that takes its place. */
