@@ -474,7 +474,12 @@ impl World {
                 let before = self.now - HORIZON;
                 self.database.compact(&mut self.server, before);
             }
-            Step::Evict => self.server = self.database.restored(),
+            Step::Evict => {
+                let restored = self.database.restored();
+                assert_eq!(restored.hashes(), self.server.hashes());
+                assert_eq!(plain(&restored), plain(&self.server));
+                self.server = restored;
+            }
         }
     }
 
