@@ -266,7 +266,7 @@ impl Store {
     /// time up to which we forgot: newer than what they delete, older than what anybody who was
     /// here since has made. So we need not keep them.
     pub(crate) fn refusal(&self, stale: &Stale) -> String {
-        let time = millis(self.forgotten) - 1;
+        let time = millis(self.forgotten).saturating_sub(1);
         let clock = Hlc::new(time, MAX_COUNTER, self.clock.client());
         let tombstone = |out: &mut String| {
             out.push('[');
