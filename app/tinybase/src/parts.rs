@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::content::{end, object};
+use crate::content::end;
 use crate::store::{Map, Store};
 use crate::text::quote_into;
 use crate::value::Form;
@@ -48,13 +48,16 @@ impl Iterator for Parts<'_> {
     fn next(&mut self) -> Option<String> {
         let store = self.store;
         let mut out = String::from("[[");
-        if let Some((table, _)) = self.rows.front().copied() {
+        if let Some(&(table, _)) = self.rows.front() {
             let (id, _) = store.table_at(table);
             out.push('{');
             quote_into(&mut out, id);
             out.push_str(":[");
             let mut comma = '{';
-            while let Some((_, row)) = self.rows.pop_front_if(|(other, _)| *other == table) {
+            while let Some(&(other, row)) = self.rows.front()
+                && other == table
+            {
+                self.rows.pop_front();
                 let (_, id, cells) = store.row_at(table, row);
                 out.push(std::mem::replace(&mut comma, ','));
                 quote_into(&mut out, id);
@@ -76,22 +79,19 @@ impl Iterator for Parts<'_> {
             return None;
         }
         out.push_str("{}],[");
-        let mut length = out.len();
-        let mut taken = Vec::new();
-        while length < self.most
-            && let Some(at) = self.values.pop_front()
-        {
+        let mut comma = '{';
+        while let Some(at) = self.values.pop_front() {
             let value = &store.values.list()[at];
-            let mut text = String::new();
-            value.value.write(&mut text, Form::Encoded);
-            length += text.len() + 40;
-            taken.push((store.names.id(value.name), (text, value.clock)));
+            out.push(std::mem::replace(&mut comma, ','));
+            quote_into(&mut out, store.names.id(value.name));
+            out.push_str(":[");
+            value.value.write(&mut out, Form::Encoded);
+            end(&mut out, value.clock);
+            if out.len() >= self.most {
+                break;
+            }
         }
-        object(&mut out, taken.into_iter(), |out, (_, (text, clock))| {
-            out.push('[');
-            out.push_str(&text);
-            end(out, clock);
-        });
+        out.push('}');
         end(&mut out, store.map_clock(Map::Values));
         out.push_str(",1]");
         Some(out)
