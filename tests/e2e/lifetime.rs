@@ -2,21 +2,10 @@
 
 use std::io::Read as _;
 
-use crate::support::{Tiny, children, eventually, free_port, is_alive, signal};
+use crate::support::{Tiny, eventually, free_port, is_alive, signal, workerds};
 
 fn stderr(output: &std::process::Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-/// The runtimes that a `tiny dev` has started.
-fn workerds(tiny: u32) -> Vec<u32> {
-    children(tiny)
-        .into_iter()
-        .filter(|pid| {
-            let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-            name.starts_with("workerd")
-        })
-        .collect()
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ mod faults;
 mod lifetime;
 mod logs;
 mod starting;
+mod sync;
 mod terminal;
 mod testing;
 mod wrangler;

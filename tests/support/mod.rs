@@ -22,6 +22,7 @@ mod processes;
 mod project;
 mod ran;
 mod socket;
+mod stock;
 mod terminal;
 
 pub use account::account;
@@ -32,8 +33,9 @@ pub use cloud::{Cloud, Request};
 pub use dev::Dev;
 pub use peers::{Peers, cache, peers};
 pub use port::free_port;
-pub use processes::{children, eventually, is_alive, processes, signal};
+pub use processes::{children, eventually, is_alive, processes, signal, workerds};
 pub use project::{Tiny, checkout, workspace_of_tests};
 pub use ran::Ran;
 pub use socket::Socket;
+pub use stock::{Client, Stock, Traffic, agree};
 pub use terminal::Terminal;

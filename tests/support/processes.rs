@@ -29,6 +29,17 @@ fn parent(pid: u32) -> Option<u32> {
     fields.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
+/// The runtimes that a `tiny dev` has started.
+pub fn workerds(tiny: u32) -> Vec<u32> {
+    children(tiny)
+        .into_iter()
+        .filter(|pid| {
+            let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+            name.starts_with("workerd")
+        })
+        .collect()
+}
+
 pub fn is_alive(pid: u32) -> bool {
     std::path::Path::new(&format!("/proc/{pid}")).exists()
 }

@@ -1,0 +1,32 @@
+//! Stock TinyBase clients and the todo app's Durable Object: whatever happens to them, they end up
+//! with the same list, and nothing is lost that anybody was told is there.
+
+mod chance;
+mod converging;
+mod killed;
+
+use serde_json::{Value, json};
+
+use crate::support::{Stock, Tiny};
+
+use chance::Chance;
+
+/// Without the limit that a person never meets, but a test does.
+fn todo_app(name: &str) -> Tiny {
+    Tiny::todo_app(name).with("tiny.toml", |text| {
+        text.replace("limit = 100", "limit = 1000000")
+    })
+}
+
+/// Where a user's stock clients go.
+fn sync(port: u16, user: &str) -> String {
+    format!("ws://localhost:{port}/sync?userId={user}")
+}
+
+fn set(row: &str, cell: &str, to: impl Into<Value>) -> Value {
+    json!(["setCell", "todos", row, cell, to.into()])
+}
+
+fn add(row: &str, text: &str) -> Value {
+    json!(["setRow", "todos", row, {"text": text, "completed": false}])
+}
