@@ -73,9 +73,28 @@ fn after_setup_the_doctor_finds_everything() {
     }
 }
 
+/// A stack that needs something of npm.
+const WITH_A_PACKAGE: &str = r#"
+name = "bare"
+[workers.web]
+crate = "app"
+compatibility_date = "2026-11-01"
+[workers.web.assets]
+directory = "public"
+packages.left-pad = { version = "1.3.0", files = { "index.js" = "left-pad.js" } }
+"#;
+
 #[test]
 fn the_doctor_of_a_bare_machine_names_each_missing_part_and_its_cure() {
-    let tiny = Tiny::empty("bare", &[("cache/README", "an empty cache\n")]);
+    let tiny = Tiny::empty(
+        "bare",
+        &[
+            ("cache/README", "an empty cache\n"),
+            ("app/Cargo.toml", ""),
+            ("public/index.html", ""),
+            ("tiny.toml", WITH_A_PACKAGE),
+        ],
+    );
     let bare = |args: &[&str]| {
         let mut command = tiny.command(args);
         command.env("PATH", "").env("TINY_CACHE", "cache");
@@ -88,7 +107,14 @@ fn the_doctor_of_a_bare_machine_names_each_missing_part_and_its_cure() {
     let output = bare(&["doctor"]);
     let text = stdout(&output);
     assert_eq!(output.status.code(), Some(1), "{text}");
-    for part in ["rust", "wasm32 std", "workerd", "simulators", "npm"] {
+    for part in [
+        "rust",
+        "wasm32 std",
+        "workerd",
+        "simulators",
+        "npm",
+        "left-pad",
+    ] {
         let line = format!("✘ {part}");
         assert!(
             text.lines()
@@ -96,8 +122,8 @@ fn the_doctor_of_a_bare_machine_names_each_missing_part_and_its_cure() {
             "{part}: {text}"
         );
     }
-    assert_eq!(text.matches("cure:").count(), 5, "{text}");
-    assert!(text.contains("5 things are missing"), "{text}");
+    assert_eq!(text.matches("cure:").count(), 6, "{text}");
+    assert!(text.contains("6 things are missing"), "{text}");
 
     let output = bare(&["doctor", "--json"]);
     assert_eq!(output.status.code(), Some(1));
@@ -108,7 +134,7 @@ fn the_doctor_of_a_bare_machine_names_each_missing_part_and_its_cure() {
     let missing = events
         .iter()
         .filter(|event| event["ok"] == false && event["cure"] != "");
-    assert_eq!(missing.filter(|event| event["event"] == "check").count(), 5);
+    assert_eq!(missing.filter(|event| event["event"] == "check").count(), 6);
     let last = events.last().unwrap();
     assert_eq!(
         (&last["event"], &last["ok"], &last["code"]),

@@ -16,6 +16,7 @@ mod dev;
 mod faults;
 mod lifetime;
 mod logs;
+mod packages;
 mod starting;
 mod sync;
 mod terminal;

@@ -91,7 +91,7 @@ impl Package {
         near.truncate(SUGGESTED);
         if !near.is_empty() {
             let near: Vec<_> = near.iter().map(|(_, path)| format!("`{path}`")).collect();
-            return Ok(format!("did you mean {}?", near.join(" or ")));
+            return Ok(format!("did you mean {}?", one_of(&near)));
         }
         let mut top: Vec<_> = candidates
             .iter()
@@ -102,6 +102,14 @@ impl Package {
             .collect();
         top.dedup();
         Ok(format!("it holds {}", top.join(", ")))
+    }
+}
+
+/// `a`, `b` or `c`
+fn one_of(names: &[String]) -> String {
+    match names {
+        [all @ .., last] if !all.is_empty() => format!("{} or {last}", all.join(", ")),
+        _ => names.concat(),
     }
 }
 

@@ -50,7 +50,7 @@ impl Tarball {
         format!("{} {}", self.name, self.version)
     }
 
-    fn bad(&self, why: impl ToString) -> ProvisionError {
+    fn bad(&self, why: &(impl ToString + ?Sized)) -> ProvisionError {
         ProvisionError::BadArchive {
             what: self.called(),
             why: why.to_string(),
@@ -173,15 +173,15 @@ fn unpack(
     let file = fs_err::File::open(tarball).map_err(io_error("open", tarball))?;
     let mut archive = tar::Archive::new(GzDecoder::new(file));
     let mut count = 0;
-    for member in archive.entries().map_err(|error| package.bad(error))? {
+    for member in archive.entries().map_err(|error| package.bad(&error))? {
         making.still_wanted()?;
-        let mut member = member.map_err(|error| package.bad(error))?;
+        let mut member = member.map_err(|error| package.bad(&error))?;
         if !member.header().entry_type().is_file() {
             continue;
         }
         let path = member
             .path()
-            .map_err(|error| package.bad(error))?
+            .map_err(|error| package.bad(&error))?
             .into_owned();
         let Ok(path) = Utf8PathBuf::from_path_buf(path) else {
             continue;
@@ -195,7 +195,7 @@ fn unpack(
             .components()
             .all(|part| matches!(part, Utf8Component::Normal(_)))
         {
-            return Err(package.bad(format!("{path} leads out of the package")));
+            return Err(package.bad(&format!("{path} leads out of the package")));
         }
         let target = making.entry().join(place);
         if let Some(parent) = target.parent() {

@@ -76,16 +76,17 @@ pub(crate) async fn find_or_fetch(
         .get_or_make(
             &package.entry_name(),
             task.as_mut(),
-            async |making, task| npm::fetch(tarball, environment, making, task, "", place).await,
+            async |making, task| {
+                npm::fetch(tarball, environment, making, task, "", |inside| {
+                    // Beside the entry's own file.
+                    Some(Utf8Path::new(FILES).join(inside))
+                })
+                .await
+            },
         )
         .await?;
     task.done(&label);
     Ok(folder.join(FILES))
-}
-
-/// Beside the entry's own file.
-fn place(inside: &Utf8Path) -> Option<Utf8PathBuf> {
-    Some(Utf8Path::new(FILES).join(inside))
 }
 
 /// Whether it is here.

@@ -1,6 +1,5 @@
 //! Files of npm packages beside those of the folder.
 
-use super::*;
 use crate::Package;
 
 impl super::Site {
@@ -107,13 +106,14 @@ fn what_a_package_lacks_is_named_with_what_it_has() {
     let held = [
         "min/mergeable-store/index.js",
         "min/store/index.js",
+        "min/common/index.js",
         "LICENSE",
     ];
     for (from, to, help) in [
         (
             "min/mergable-store/index.js",
             "a.js",
-            "did you mean `min/mergeable-store/index.js` or `min/store/index.js`?",
+            "did you mean `min/mergeable-store/index.js`, `min/store/index.js` or `min/common/index.js`?",
         ),
         ("mim/", "a/", "did you mean `min/`?"),
         ("lib/main.cjs", "a.js", "it holds `LICENSE`, `min/`"),
