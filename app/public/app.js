@@ -66,11 +66,9 @@ const connection = new Connection(
       showConnection();
     },
     refused({ code, reason }) {
-      complain(`Not in step with the server any more: ${reason || `it said ${code}`}.`, {
-        retry: true,
-        discard: DISCARDABLE.includes(code),
-      });
-      showConnection();
+      const discard = DISCARDABLE.includes(code);
+      const what = discard ? "The server did not take your last changes" : "The server ended the connection";
+      complain(`${what}: ${reason || `it said ${code}`}.`, { retry: true, discard });
     },
   },
 );

@@ -38,7 +38,7 @@ addEventListener("install", (event) => {
 });
 
 addEventListener("activate", (event) => {
-  event.waitUntil(Promise.all([clients.claim(), tidyUp()]));
+  event.waitUntil(tidyUp().then(() => Promise.all([clients.claim(), keepOpenPages()])));
 });
 
 addEventListener("fetch", (event) => {
@@ -61,6 +61,17 @@ async function tidyUp() {
   for (const { url } of await cache.keys()) {
     const { pathname } = new URL(url);
     if (pathname !== "/" && !FILES.includes(pathname)) await cache.delete(url);
+  }
+}
+
+/** They came before there was anybody to keep them. */
+async function keepOpenPages() {
+  const cache = await caches.open(CACHE);
+  for (const { url } of await clients.matchAll({ type: "window", includeUncontrolled: true })) {
+    const page = new URL(url);
+    if (page.pathname !== "/") continue;
+    const response = await fetch(url, { redirect: "error" });
+    await remember(cache, pageKey(page), response);
   }
 }
 
