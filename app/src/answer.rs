@@ -63,6 +63,11 @@ pub fn text(status: u16, text: &str, headers: &[Header]) -> Result<Response, JsV
     Response::new_with_opt_str_and_init(Some(text), &init)
 }
 
+/// What a program asked for, or why it can't have it.
+pub fn json(status: u16, json: &serde_json::Value) -> Result<Response, JsValue> {
+    Response::new_with_opt_str_and_init(Some(&json.to_string()), &init(status, JSON)?)
+}
+
 pub fn bytes(bytes: &Uint8Array, init: &ResponseInit) -> Result<Response, JsValue> {
     Response::new_with_opt_buffer_source_and_init(Some(bytes), init)
 }

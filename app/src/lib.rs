@@ -6,6 +6,8 @@
 
 pub mod address;
 pub mod answer;
+pub mod api;
+pub mod call;
 pub mod disk;
 pub mod duties;
 pub mod entry;
@@ -17,10 +19,12 @@ pub mod identity;
 pub mod js;
 pub mod limit;
 pub mod list;
+pub mod members;
 pub mod merge;
 pub mod message;
 pub mod object;
 pub mod order;
+pub mod org;
 pub mod page;
 pub mod presence;
 pub mod room;

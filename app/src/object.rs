@@ -16,6 +16,7 @@ use worker::web_sys::{self, Request, Response, ResponseInit};
 use worker::{Env, State, WebSocket, WebSocketPair, console_error, worker_sys};
 
 use crate::answer::{self, JSON, PAGE, text};
+use crate::call::{self, Call};
 use crate::disk::Disk;
 use crate::duties::{self, Duty};
 use crate::form;
@@ -25,7 +26,9 @@ use crate::identity::{decode, encode};
 use crate::js::{now, random};
 use crate::limit;
 use crate::list::List;
+use crate::members::Members;
 use crate::message::{Rejection, close};
+use crate::org::{Caller, Errand};
 use crate::page;
 use crate::presence::Who;
 use crate::room::{Dialect, Guest, Mail, MemberId, Room, To, Turn};
@@ -86,11 +89,13 @@ impl TinyBaseStore {
         if let Some(response) = self.0.awake()?.kept.answer(key, cookie)? {
             return Ok(response.into());
         }
-        let Hop { ask, visit, cookie } =
-            Hop::from_url(&url).ok_or("the worker and its object are of different versions")?;
+        let Some(Hop { ask, visit, cookie }) = Hop::from_url(&url) else {
+            return self.call(&url, request);
+        };
         let cookie = cookie.as_deref();
-        let Some(right) = right_of(&visit.pass) else {
-            return text(403, "Refused: this list is not shared with you.", &[]).map(Into::into);
+        let right = match self.0.awake()?.right_of(&visit)? {
+            Ok(right) => right,
+            Err((status, why)) => return text(status, why, &[]).map(Into::into),
         };
         match ask {
             Ask::Page | Ask::Json => self.0.awake()?.read(ask, &visit, right, key, cookie),
@@ -172,13 +177,22 @@ impl TinyBaseStore {
         };
         Ok(future_to_promise(AssertUnwindSafe(answer)).into())
     }
-}
 
-/// What a visitor may do who comes with this; nothing for a link that is none.
-fn right_of(pass: &Pass) -> Option<Right> {
-    match pass {
-        Pass::Own => Some(Right::Own),
-        Pass::Share(_) | Pass::Member { .. } => None,
+    /// Does what the worker or another object asks for.
+    fn call(&self, url: &str, request: &Request) -> Result<JsValue, JsValue> {
+        if url != call::URL {
+            return Err("the worker and its object are of different versions".into());
+        }
+        let (object, call) = (Rc::clone(&self.0), request.text()?);
+        let answer = async move {
+            let call = JsFuture::from(call).await?.as_string().unwrap_or_default();
+            let call = serde_json::from_str(&call).map_err(|error| error.to_string())?;
+            let response = match call {
+                Call::Org { caller, errand } => object.awake()?.organise(&caller, errand)?,
+            };
+            Ok(response.into())
+        };
+        Ok(future_to_promise(AssertUnwindSafe(answer)).into())
     }
 }
 
@@ -290,6 +304,45 @@ impl Awake {
         }
         let room = self.rooms.get_mut(list);
         room.ok_or_else(|| "a list went as it came".into())
+    }
+
+    /// What a visitor may do, or with which status and why they are turned away.
+    fn right_of(&self, visit: &Visit) -> Result<Result<Right, (u16, &'static str)>, JsValue> {
+        Ok(match &visit.pass {
+            Pass::Own => Ok(Right::Own),
+            Pass::Share(_) => Err((403, "Refused: this list is not shared with you.")),
+            Pass::Member { owner } => {
+                let members = Members::open(self.disk.sql())?;
+                let caller = Caller {
+                    user: visit.user.clone(),
+                    vouched: *owner,
+                };
+                match members.admit(&caller, now())?.right() {
+                    None => Err((403, "Refused: you were removed from this organisation.")),
+                    Some(_) if !members.has_list(&visit.list)? => {
+                        Err((404, "Not found: the organisation has no list of this name."))
+                    }
+                    Some(right) => Ok(right),
+                }
+            }
+        })
+    }
+
+    /// Answers a question about the organisation whose object this is.
+    fn organise(&mut self, caller: &Caller, errand: Errand) -> Result<Response, JsValue> {
+        let outcome = Members::open(self.disk.sql())?.run(caller, errand, now())?;
+        if outcome.changed {
+            self.kept.forget();
+        }
+        if let Some(removed) = &outcome.removed {
+            let who = Who::of(removed);
+            let lists: Vec<String> = self.rooms.keys().cloned().collect();
+            for list in lists {
+                let turn = self.room(&list)?.expel(&who);
+                self.carry_out(&list, turn)?;
+            }
+        }
+        answer::json(outcome.status, &outcome.body)
     }
 
     /// The page or the todos, to be kept until something changes.

@@ -198,6 +198,24 @@ impl Room {
         }
     }
 
+    /// Turns somebody out who came in their own name.
+    pub fn expel(&self, who: &Who) -> Turn {
+        let theirs = self.members.iter().filter(|(_, member)| {
+            let Guest {
+                who: its, share, ..
+            } = &member.guest;
+            its == who && share.is_none()
+        });
+        let dismissed = theirs.map(|(id, _)| {
+            let rejection = Rejection::new(close::FORBIDDEN, "you were removed");
+            (*id, rejection)
+        });
+        Turn {
+            dismissed: dismissed.collect(),
+            ..Turn::default()
+        }
+    }
+
     /// Forgets what was deleted so long ago that nobody is waited for who has not heard of it.
     pub fn forget(&mut self, now: u64) -> Turn {
         let before = now.saturating_sub(self.limits.horizon);

@@ -3,6 +3,7 @@
 //! Names of objects never collide, whatever users and organisations are called: each kind begins
 //! in its own way, and what stands in the middle of a name is spelt so that its end is certain.
 
+use crate::hop::Pass;
 use crate::identity::{LONGEST_USER, query_value};
 
 /// How todos are spread over objects.
@@ -25,6 +26,61 @@ impl Sharding {
             Some("org") => Self::Org,
             Some(_) => return None,
         })
+    }
+}
+
+/// Whose todos somebody wants to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted<'w> {
+    pub user: &'w str,
+    pub org: Option<&'w str>,
+    /// A list that the organisation shares, by its name.
+    pub list: Option<&'w str>,
+    /// The user's token says that they own the organisation.
+    pub owner: bool,
+}
+
+/// Where a list is, and what lets its visitor in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub object: String,
+    /// The object's own name of the list.
+    pub list: String,
+    pub pass: Pass,
+}
+
+impl Place {
+    /// The one list of an object that has but one.
+    fn own(object: String) -> Self {
+        Self {
+            object,
+            list: String::new(),
+            pass: Pass::Own,
+        }
+    }
+}
+
+impl Sharding {
+    /// Where the wanted list is; or why there is no such list.
+    pub fn place(self, wanted: Wanted<'_>) -> Result<Place, &'static str> {
+        let Wanted {
+            user: id,
+            org: within,
+            list,
+            owner,
+        } = wanted;
+        match (self, within, list) {
+            (Self::Org, Some(within), Some(list)) => Ok(Place {
+                object: org(within),
+                list: list.to_owned(),
+                pass: Pass::Member { owner },
+            }),
+            (Self::Org, None, Some(_)) => {
+                Err("Bad list: only an organisation has lists by name, and none is named.")
+            }
+            (Self::Org, Some(within), None) => Ok(Place::own(org_user(within, id))),
+            (Self::User, ..) | (Self::Org, None, None) => Ok(Place::own(user(id))),
+        }
     }
 }
 
@@ -85,6 +141,34 @@ mod tests {
         assert_eq!(Sharding::named(None), Some(Sharding::User));
         assert_eq!(Sharding::named(Some("org")), Some(Sharding::Org));
         assert_eq!(Sharding::named(Some("planet")), None);
+    }
+
+    #[test]
+    fn a_list_is_the_users_own_or_the_organisations() {
+        let alice = Wanted {
+            user: "alice",
+            org: None,
+            list: None,
+            owner: false,
+        };
+        let at_acme = Wanted {
+            org: Some("acme"),
+            ..alice
+        };
+        let plan = Wanted {
+            list: Some("plan"),
+            ..at_acme
+        };
+        let object = |sharding: Sharding, wanted| sharding.place(wanted).unwrap().object;
+        assert_eq!(object(Sharding::Org, alice), "user-alice");
+        assert_eq!(object(Sharding::Org, at_acme), "org-acme-user-alice");
+        let shared = Sharding::Org.place(plan).unwrap();
+        assert_eq!((&*shared.object, &*shared.list), ("org-acme", "plan"));
+        assert_eq!(shared.pass, Pass::Member { owner: false });
+        let nobodys = Wanted { org: None, ..plan };
+        assert!(Sharding::Org.place(nobodys).is_err());
+        // Where nothing is shared by organisations, naming one changes nothing.
+        assert_eq!(object(Sharding::User, plan), "user-alice");
     }
 
     #[test]

@@ -10,14 +10,17 @@ use worker::{Context, Env, event};
 
 use crate::address::{Address, from_own_page};
 use crate::answer::{self, TEXT, text};
+use crate::api::{self, Question};
 use crate::filter::Filter;
-use crate::hop::{Ask, Hop, Pass, Visit};
+use crate::hop::{Ask, Hop, Visit};
 use crate::identity::{
     Credentials, Identity, Source, anonymous, identify, query_value, session_cookie,
 };
 use crate::js::{self, Bindings, Stub, now, random};
 use crate::limit;
+use crate::org::{self, Api, Caller};
 use crate::route::Route;
+use crate::shard::{self, Place, Sharding, Wanted};
 use crate::signature::Signer;
 
 #[event(fetch)]
@@ -35,6 +38,7 @@ enum Next {
     Read(Stub, String),
     Form(Stub, String),
     Socket(Stub, String),
+    Api(Question),
 }
 
 async fn answer(request: Request, bindings: &Bindings) -> Result<Response, JsValue> {
@@ -64,7 +68,11 @@ async fn answer(request: Request, bindings: &Bindings) -> Result<Response, JsVal
                     let init = request.unchecked_ref();
                     stub.send(&Request::new_with_str_and_init(&url, init)?)?
                 }
-                Next::Form(stub, url) => match form(request, &headers).await? {
+                Next::Api(question) => match question.ask(request, &headers).await? {
+                    Ok(promise) => promise,
+                    Err(refusal) => return Ok(refusal),
+                },
+                Next::Form(stub, url) => match body(request, &headers, FORM).await? {
                     Ok(form) => {
                         let init = RequestInit::new();
                         init.set_method("POST");
@@ -85,6 +93,9 @@ fn next(request: &Request, headers: &Headers, bindings: &Bindings) -> Result<Nex
     let url = request.url();
     let address = Address::of(&url);
     let Some(route) = Route::at(address.path) else {
+        if let Some(api) = Api::at(address.path) {
+            return next_api(api, request, headers, bindings);
+        }
         let why = "Not found: there are /, /todos, /sync, /usage and /export.";
         return text(404, why, &[]).map(Next::Answer);
     };
@@ -126,13 +137,15 @@ fn next(request: &Request, headers: &Headers, bindings: &Bindings) -> Result<Nex
             return text(refusal.status(), &refusal.to_string(), &[]).map(Next::Answer);
         }
     };
-    let Some(name) = object_name(bindings.sharding().as_deref(), &identity.user) else {
-        let why = "The variable SHARDING is not one that this worker knows: user.";
-        return text(500, why, &[]).map(Next::Answer);
+    let sharding = match sharding(bindings) {
+        Ok(sharding) => sharding,
+        Err(why) => return text(500, &why, &[]).map(Next::Answer),
     };
-    let stores = bindings
-        .stores()
-        .ok_or("TINYBASE_STORE is not bound: add it under durable_objects in tiny.toml")?;
+    let (place, org) = match place(sharding, &identity, address.query, signer.is_none()) {
+        Ok(found) => found,
+        Err(why) => return text(400, &why, &[]).map(Next::Answer),
+    };
+    let stores = bindings.stores().ok_or(NO_STORES)?;
 
     let cookie = cookie(ask, &identity, signer.as_ref());
     let filter = query_value(address.query, "filter").and_then(Result::ok);
@@ -140,14 +153,14 @@ fn next(request: &Request, headers: &Headers, bindings: &Bindings) -> Result<Nex
     let visit = Visit {
         named: identity.source == Source::Query,
         user: identity.user,
-        org: None,
-        list: String::new(),
-        pass: Pass::Own,
+        org,
+        list: place.list,
+        pass: place.pass,
         filter: filter.map_or(Filter::default(), |filter| Filter::named(&filter)),
         from: from.and_then(|from| from.parse().ok()).unwrap_or(0),
     };
     let (stub, url) = (
-        stores.get_by_name(&name)?,
+        stores.get_by_name(&place.object)?,
         Hop { ask, visit, cookie }.to_url(),
     );
     Ok(match ask {
@@ -173,12 +186,102 @@ fn refusal() -> Result<(JsString, ResponseInit), JsValue> {
     })
 }
 
-/// The name of the object that keeps `user`'s todos. `None`: nobody shards like that.
-fn object_name(sharding: Option<&str>, user: &str) -> Option<String> {
-    match sharding {
-        None | Some("user") => Some(format!("user-{user}")),
-        Some(_) => None,
+const NO_STORES: &str = "TINYBASE_STORE is not bound: add it under durable_objects in tiny.toml";
+
+fn sharding(bindings: &Bindings) -> Result<Sharding, String> {
+    Sharding::named(bindings.sharding().as_deref()).ok_or_else(|| {
+        let names = Sharding::NAMES;
+        format!("The variable SHARDING is not one that this worker knows: {names}.")
+    })
+}
+
+/// Where the list is that is asked for, and the organisation that it is about; or what is wrong.
+/// `open`: what the query says is taken at its word.
+fn place(
+    sharding: Sharding,
+    identity: &Identity,
+    query: &str,
+    open: bool,
+) -> Result<(Place, Option<String>), String> {
+    let mut wanted = Wanted {
+        user: &identity.user,
+        org: None,
+        list: None,
+        owner: false,
+    };
+    if sharding == Sharding::User {
+        return Ok((sharding.place(wanted)?, None));
     }
+    let org = if open {
+        shard::named(query, "org")?
+    } else {
+        None
+    };
+    let list = match shard::named(query, "list")? {
+        Some(list) => Some(org::list_name(list)?),
+        None => None,
+    };
+    wanted.org = org.as_deref();
+    wanted.list = list.as_deref();
+    Ok((sharding.place(wanted)?, org))
+}
+
+/// What a program asks an organisation.
+fn next_api(
+    api: Api,
+    request: &Request,
+    headers: &Headers,
+    bindings: &Bindings,
+) -> Result<Next, JsValue> {
+    let (url, method) = (request.url(), request.method());
+    let address = Address::of(&url);
+    let refuse = |status, why: &str| api::refuse(status, why).map(Next::Answer);
+    let sharding = match sharding(bindings) {
+        Ok(sharding) => sharding,
+        Err(why) => return refuse(500, &why),
+    };
+    if sharding != Sharding::Org {
+        return refuse(404, "Here are no organisations: SHARDING is not org.");
+    }
+    if !api.allows(&method) {
+        let allow = ("allow", api.methods());
+        let why = format!("Not allowed: use {}.", api.methods());
+        return text(405, &why, &[allow]).map(Next::Answer);
+    }
+    if !matches!(&*method, "GET" | "HEAD") {
+        let (origin, site) = (headers.get("origin")?, headers.get("sec-fetch-site")?);
+        if !from_own_page(address.authority, origin.as_deref(), site.as_deref()) {
+            return refuse(403, "Refused: this comes from a page of another site.");
+        }
+    }
+    let signer = bindings.session_secret().map(|secret| Signer::new(&secret));
+    let asked = Asked {
+        query: address.query,
+        headers,
+    };
+    let identity = match identify(&asked, signer.as_ref()) {
+        Ok(identity) => identity,
+        Err(refusal) => return refuse(refusal.status(), &refusal.to_string()),
+    };
+    if identity.source == Source::New {
+        return refuse(401, "Say who you are: send a token.");
+    }
+    if signer.is_some() {
+        return refuse(403, "Your token is not of this organisation.");
+    }
+    if let Err(why) = shard::check("org", api.org.clone()) {
+        return refuse(400, &why);
+    }
+    let stores = bindings.stores().ok_or(NO_STORES)?;
+    Ok(Next::Api(Question {
+        stub: stores.get_by_name(&shard::org(&api.org))?,
+        caller: Caller {
+            user: identity.user,
+            vouched: false,
+        },
+        api,
+        method,
+    }))
 }
 
 struct Asked<'r> {
@@ -221,13 +324,22 @@ fn cookie(ask: Ask, identity: &Identity, signer: Option<&Signer>) -> Option<Stri
     })
 }
 
-/// The posted form, or why it is refused.
-async fn form(request: Request, headers: &Headers) -> Result<Result<String, Response>, JsValue> {
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// The request's body, which is to be of this kind, or why it is refused.
+pub(crate) async fn body(
+    request: Request,
+    headers: &Headers,
+    wanted: &str,
+) -> Result<Result<String, Response>, JsValue> {
     let kind = headers.get("content-type")?.unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
-    if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        let why = "Send a form: application/x-www-form-urlencoded.";
-        return text(415, why, &[]).map(Err);
+    if !kind.eq_ignore_ascii_case(wanted) {
+        let why = match wanted {
+            FORM => "Send a form: application/x-www-form-urlencoded.".to_owned(),
+            _ => format!("Send {wanted}."),
+        };
+        return text(415, &why, &[]).map(Err);
     }
     let mut form = Vec::new();
     if request.body().is_some() {
@@ -237,12 +349,12 @@ async fn form(request: Request, headers: &Headers) -> Result<Result<String, Resp
         while let Some(chunk) = chunks.next().await {
             form.extend(chunk.map_err(JsValue::from)?);
             if form.len() > limit::FORM {
-                return text(413, "The form is over 64 KiB.", &[]).map(Err);
+                return text(413, "The body is over 64 KiB.", &[]).map(Err);
             }
         }
     }
     match String::from_utf8(form) {
         Ok(form) => Ok(Ok(form)),
-        Err(_) => text(400, "The form is not UTF-8.", &[]).map(Err),
+        Err(_) => text(400, "The body is not UTF-8.", &[]).map(Err),
     }
 }

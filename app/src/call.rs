@@ -1,0 +1,15 @@
+//! What a worker or an object asks of an object besides its lists: JSON, posted to [`URL`].
+
+use serde::{Deserialize, Serialize};
+
+use crate::org::{Caller, Errand};
+
+/// Where calls go: a URL that only worker and objects ever see.
+pub const URL: &str = "https://object/call";
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Call {
+    /// Something for an organisation's own object.
+    Org { caller: Caller, errand: Errand },
+}
