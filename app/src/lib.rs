@@ -7,6 +7,7 @@
 pub mod address;
 pub mod answer;
 pub mod api;
+pub mod backup;
 pub mod call;
 pub mod disk;
 pub mod duties;
@@ -27,6 +28,7 @@ pub mod order;
 pub mod org;
 pub mod page;
 pub mod presence;
+pub mod restore;
 pub mod room;
 pub mod route;
 pub mod shard;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use tinybase::{Batch, Form, Kind, Place, Received, Refused, RowView, Store, Value};
+use tinybase::{Batch, Changes, Form, Kind, Place, Received, Refused, RowView, Store, Value};
 
 use crate::entry::{Entry, Key};
 use crate::filter::Filter;
@@ -165,6 +165,20 @@ impl List {
             }
             Refused::Refused(rejection) => rejection,
         })
+    }
+
+    /// Takes in what a list was once, with its clocks, or none of it. [`Self::commit`] afterwards.
+    pub fn merge(
+        &mut self,
+        changes: Changes<'_>,
+        limits: Limits,
+        size: u64,
+        now: u64,
+    ) -> Result<(), Rejection> {
+        Gate::check(&self.store, &changes, limits, size)?;
+        // Clocks from before what was forgotten are left out, and nobody waits to be told so.
+        let _ = self.store.apply(changes, now);
+        Ok(())
     }
 
     /// Makes all of these changes, or none. [`Self::commit`] afterwards.

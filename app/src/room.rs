@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 use tinybase::frame::{self, Assembler, Frame, FrameError, Payload, SERVER};
-use tinybase::{MessageKind, Value};
+use tinybase::{Changes, MessageKind, Value};
 
 use crate::entry::{Entry, Key};
 use crate::gate::Limits;
@@ -269,6 +269,25 @@ impl Room {
     pub fn edit(&mut self, edits: Vec<Edit>, size: u64, now: u64) -> Result<Turn, Rejection> {
         self.list.edit(edits, self.limits, size, now)?;
         Ok(self.settle(None, News::Batch, now))
+    }
+
+    /// Takes in what the list was once, with the clocks of then: from a backup.
+    pub fn merge(
+        &mut self,
+        changes: Changes<'_>,
+        size: u64,
+        now: u64,
+    ) -> Result<Turn, Rejection> {
+        self.list.merge(changes, self.limits, size, now)?;
+        Ok(self.settle(None, News::Batch, now))
+    }
+
+    /// Tells everybody where the list stands, so that they ask for what they lack.
+    pub fn announce(&self, now: u64) -> Turn {
+        let mut turn = Turn::default();
+        let all = To::Syncing { but: None };
+        turn.post(all, &self.list.store().announcement(), now);
+        turn
     }
 
     fn hear_sync(
