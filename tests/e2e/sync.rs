@@ -4,6 +4,7 @@
 mod chance;
 mod converging;
 mod killed;
+mod meeting;
 
 use serde_json::{Value, json};
 

@@ -199,9 +199,10 @@ impl Client {
         self.ask("answered").await.as_u64().unwrap()
     }
 
-    /// Sends a frame of the test's own making through the client's socket.
-    pub async fn sends(&self, payload: &str) {
-        self.tell("send", json!({ "payload": payload })).await;
+    /// Sends a frame of the test's own making through the client's socket: `bytes`, or the text
+    /// `payload` with `padding` more characters.
+    pub async fn sends(&self, frame: Value) {
+        self.tell("send", frame).await;
     }
 
     /// What it shows: `tables` and `values`, without those that tell who is there.

@@ -102,7 +102,7 @@ impl Story {
 }
 
 /// `tiny` starts it again.
-async fn kill_runtime(dev: &mut Dev) {
+pub(super) async fn kill_runtime(dev: &mut Dev) {
     let runtime = workerds(dev.pid());
     assert_eq!(runtime.len(), 1);
     signal(runtime[0], "KILL");

@@ -10,7 +10,7 @@ import {WebSocket} from 'ws';
 // Who is there is told in values of these names, which come and go with the sockets.
 const PRESENCE = 'here/';
 // A socket that is closed with one of these was refused: the same would happen again.
-const REFUSED = [1002, 1003, 1007, 1008, 1009, 1010];
+const isRefusal = (code) => [1002, 1003, 1007, 1008, 1009, 1013].includes(code) || code >= 4000;
 // What an upgrade is answered with that will not go better the next time.
 const FINAL_ANSWER = /response: 4/;
 
@@ -87,7 +87,7 @@ class Client {
     for (const resolve of this.questions.values()) resolve(false);
     this.questions.clear();
     await this.synchronizer.destroy();
-    this.wanted &&= this.returns && !REFUSED.includes(code);
+    this.wanted &&= this.returns && !isRefusal(code);
     if (this.wanted) this.online().catch(() => {});
   }
 
@@ -182,7 +182,8 @@ const commands = {
   asks: ({id}) => named(id).asks(),
   stream: ({id, prefix}) => void named(id).stream(prefix),
   answered: ({id}) => named(id).answered,
-  send: ({id, payload}) => named(id).socket.send(payload),
+  send: ({id, bytes, payload, padding = 0}) =>
+    named(id).socket.send(bytes ? Buffer.from(bytes) : payload + 'x'.repeat(padding)),
   content: ({id}) => named(id).content(),
   places: ({id}) => named(id).places(),
   closes: ({id}) => named(id).closes,
