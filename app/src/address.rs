@@ -3,6 +3,8 @@
 /// The parts of an absolute `http` URL, as the platform writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Address<'u> {
+    /// It begins with `https:`.
+    pub secure: bool,
     /// Host and, when it isn't the scheme's own, port.
     pub authority: &'u str,
     pub path: &'u str,
@@ -12,21 +14,30 @@ pub struct Address<'u> {
 
 impl<'u> Address<'u> {
     pub fn of(url: &'u str) -> Self {
-        let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+        let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+        let secure = scheme == "https";
         let rest = rest.split_once('#').map_or(rest, |(rest, _)| rest);
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         match rest.find('/') {
             Some(slash) => Self {
+                secure,
                 authority: &rest[..slash],
                 path: &rest[slash..],
                 query,
             },
             None => Self {
+                secure,
                 authority: rest,
                 path: "/",
                 query,
             },
         }
+    }
+
+    /// Scheme and authority, as browsers name where a page is from.
+    pub fn origin(&self) -> String {
+        let scheme = if self.secure { "https" } else { "http" };
+        format!("{scheme}://{}", self.authority)
     }
 }
 
@@ -62,6 +73,7 @@ mod tests {
         assert_eq!(
             whole,
             Address {
+                secure: false,
                 authority: "localhost:1338",
                 path: "/todos",
                 query: "userId=a%2Fb&x=/?"
@@ -71,12 +83,15 @@ mod tests {
         assert_eq!(
             bare,
             Address {
+                secure: true,
                 authority: "example.com",
                 path: "/",
                 query: ""
             }
         );
         assert_eq!(Address::of("https://example.com?a=/").path, "/");
+        assert_eq!(whole.origin(), "http://localhost:1338");
+        assert_eq!(bare.origin(), "https://example.com");
     }
 
     #[test]

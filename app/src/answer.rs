@@ -4,6 +4,10 @@ use wasm_bindgen::JsValue;
 use worker::js_sys::Uint8Array;
 use worker::web_sys::{Headers, Response, ResponseInit};
 
+use crate::hop::Ask;
+use crate::share::Refused;
+use crate::share_page;
+
 pub type Header<'h> = (&'h str, &'h str);
 
 /// A page runs our scripts and styles, speaks to us alone, and stands in nobody's frame.
@@ -63,9 +67,30 @@ pub fn text(status: u16, text: &str, headers: &[Header]) -> Result<Response, JsV
     Response::new_with_opt_str_and_init(Some(text), &init)
 }
 
+/// Says why somebody is not let in: in a page to those who asked for one.
+pub fn not_let_in(ask: Ask, why: Refused) -> Result<Response, JsValue> {
+    match ask {
+        Ask::Page => page(why.status(), &share_page::refusal(&why.to_string())),
+        _ => text(why.status(), &why.to_string(), &[]),
+    }
+}
+
+/// A page that is made for this answer alone.
+pub fn page(status: u16, page: &str) -> Result<Response, JsValue> {
+    Response::new_with_opt_str_and_init(Some(page), &init(status, PAGE)?)
+}
+
 /// What a program asked for, or why it can't have it.
 pub fn json(status: u16, json: &serde_json::Value) -> Result<Response, JsValue> {
     Response::new_with_opt_str_and_init(Some(&json.to_string()), &init(status, JSON)?)
+}
+
+/// The same response, which sets a cookie as well.
+pub fn with_cookie(response: Response, cookie: Option<&str>) -> Result<Response, JsValue> {
+    if let Some(cookie) = cookie {
+        response.headers().append("set-cookie", cookie)?;
+    }
+    Ok(response)
 }
 
 pub fn bytes(bytes: &Uint8Array, init: &ResponseInit) -> Result<Response, JsValue> {

@@ -5,6 +5,7 @@
 
 use crate::filter::Filter;
 use crate::identity::{decode, encode};
+use crate::sheet::Right;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ask {
@@ -12,8 +13,15 @@ pub enum Ask {
     Json,
     Usage,
     Export,
+    /// The list's share links, as the visitor's `Accept` says.
+    Shares,
     /// With a posted form as the body.
     Form,
+    /// With a posted form that makes or revokes a share link, and where the link is to lead in
+    /// `Origin`.
+    Share,
+    /// With what is imported as the body.
+    Import,
     /// With the upgrade to a WebSocket that speaks the plain protocol.
     Plain,
     /// With the upgrade to a WebSocket that speaks TinyBase's synchronizer protocol.
@@ -21,12 +29,15 @@ pub enum Ask {
 }
 
 impl Ask {
-    const EVERY: [Self; 7] = [
+    const EVERY: [Self; 10] = [
         Self::Page,
         Self::Json,
         Self::Usage,
         Self::Export,
+        Self::Shares,
         Self::Form,
+        Self::Share,
+        Self::Import,
         Self::Plain,
         Self::Sync,
     ];
@@ -37,9 +48,33 @@ impl Ask {
             Self::Json => "/json",
             Self::Usage => "/usage",
             Self::Export => "/export",
+            Self::Shares => "/shares",
             Self::Form => "/form",
+            Self::Share => "/share",
+            Self::Import => "/import",
             Self::Plain => "/plain",
             Self::Sync => "/sync",
+        }
+    }
+
+    /// What a visitor has to be allowed to ask this. A reader's WebSocket is there to listen; what
+    /// comes through it is looked at then.
+    pub fn needs(self) -> Right {
+        match self {
+            Self::Page | Self::Json | Self::Usage | Self::Export | Self::Plain | Self::Sync => {
+                Right::Read
+            }
+            Self::Form | Self::Import => Right::Write,
+            Self::Shares | Self::Share => Right::Own,
+        }
+    }
+
+    /// Whether it opens or changes something: only our own pages may start that in a visitor's
+    /// name.
+    pub fn is_guarded(self) -> bool {
+        match self {
+            Self::Form | Self::Share | Self::Import | Self::Plain | Self::Sync => true,
+            Self::Page | Self::Json | Self::Usage | Self::Export | Self::Shares => false,
         }
     }
 }
@@ -65,7 +100,7 @@ pub struct Visit {
 pub enum Pass {
     /// The list is the visitor's own.
     Own,
-    /// The secret of a share link; the object knows what it is good for.
+    /// What stands in a share link; the object knows what it is good for.
     Share(String),
     /// Being a member, if the object does not keep the visitor out.
     Member {

@@ -3,13 +3,12 @@
 
 use std::fmt;
 
-use crate::signature::Signer;
+use crate::jwt::{self, BadToken};
+use crate::session;
+use crate::signature::Key;
 
 /// The longest user id, in characters.
 pub const LONGEST_USER: usize = 128;
-
-/// A session lives for a day after its last page.
-pub const SESSION_SECONDS: u32 = 86_400;
 
 /// Where credentials are read from; asked only for what is needed, because each question crosses
 /// from WebAssembly into JavaScript.
@@ -17,6 +16,10 @@ pub trait Credentials {
     fn query(&self) -> Option<&str>;
     fn authorization(&self) -> Option<String>;
     fn cookie(&self) -> Option<String>;
+    /// The secret that was bound before the present one.
+    fn key_before(&self) -> Option<Key>;
+    /// Seconds since 1970.
+    fn now(&self) -> u64;
     /// A fresh id, see [`anonymous`].
     fn mint(&self) -> String;
 }
@@ -33,7 +36,11 @@ pub enum Source {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     pub user: String,
+    /// The organisation that a token speaks for.
+    pub org: Option<String>,
     pub source: Source,
+    /// The session's cookie is to be set anew.
+    pub stale: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,15 +49,24 @@ pub enum Refusal {
     TooLong,
     ControlCharacter,
     NotUtf8,
-    /// The token's signature is missing or wrong.
-    Unsigned,
+    Token(BadToken),
 }
 
 impl Refusal {
     pub fn status(self) -> u16 {
         match self {
-            Self::Unsigned => 401,
+            Self::Token(_) => 401,
             _ => 400,
+        }
+    }
+
+    /// The `WWW-Authenticate` header that a 401 has to have (RFC 6750).
+    pub fn challenge(self) -> Option<String> {
+        match self {
+            Self::Token(bad) => Some(format!(
+                "Bearer error=\"invalid_token\", error_description=\"{bad}\""
+            )),
+            _ => None,
         }
     }
 }
@@ -62,54 +78,86 @@ impl fmt::Display for Refusal {
             Self::TooLong => "Bad user id: it is longer than 128 characters.",
             Self::ControlCharacter => "Bad user id: it contains a control character.",
             Self::NotUtf8 => "Bad user id: it is not UTF-8.",
-            Self::Unsigned => "Bad token: its signature is missing or wrong.",
+            Self::Token(bad) => return write!(f, "Bad token: {bad}."),
         })
     }
 }
 
 /// Finds the user, or says why what was given can't be one.
 ///
-/// With a `signer` the query is not a credential, a token has to be signed, and a cookie that
-/// isn't is as good as none.
-pub fn identify(
-    credentials: &dyn Credentials,
-    signer: Option<&Signer>,
-) -> Result<Identity, Refusal> {
-    if signer.is_none()
+/// With a `key` the query is not a credential, a token has to be signed, and a cookie that isn't,
+/// or no longer holds, is as good as none.
+pub fn identify(credentials: &dyn Credentials, key: Option<&Key>) -> Result<Identity, Refusal> {
+    if key.is_none()
         && let Some(user) = credentials.query().and_then(|q| query_value(q, "userId"))
     {
-        return accept(user?, Source::Query);
+        return named(user?, Source::Query);
     }
     if let Some(token) = credentials.authorization().as_deref().and_then(bearer) {
-        let user = match signer {
-            Some(signer) => signer.verify(token).ok_or(Refusal::Unsigned)?,
-            None => token,
-        };
-        return accept(user.to_owned(), Source::Token);
+        return by_token(token, credentials, key);
     }
     if let Some(session) = credentials.cookie().as_deref().and_then(session) {
-        let user = match signer {
-            Some(signer) => signer.verify(session),
-            None => Some(session),
+        let Some(key) = key else {
+            return named(session.to_owned(), Source::Cookie);
         };
-        if let Some(user) = user {
-            return accept(user.to_owned(), Source::Cookie);
+        let now = credentials.now();
+        if let Ok((claims, signed)) = jwt::verify(session, key, || credentials.key_before(), now) {
+            let stale = session::is_stale(&claims, signed, now);
+            return accept(Identity {
+                user: claims.user,
+                org: claims.org,
+                source: Source::Cookie,
+                stale,
+            });
         }
     }
-    accept(credentials.mint(), Source::New)
+    named(credentials.mint(), Source::New)
 }
 
-fn accept(user: String, source: Source) -> Result<Identity, Refusal> {
-    if user.is_empty() {
-        return Err(Refusal::Empty);
+/// Finds the user whom a token names.
+pub fn by_token(
+    token: &str,
+    credentials: &dyn Credentials,
+    key: Option<&Key>,
+) -> Result<Identity, Refusal> {
+    let Some(key) = key else {
+        return named(token.to_owned(), Source::Token);
+    };
+    let before = || credentials.key_before();
+    let (claims, _) = jwt::verify(token, key, before, credentials.now()).map_err(Refusal::Token)?;
+    accept(Identity {
+        user: claims.user,
+        org: claims.org,
+        source: Source::Token,
+        stale: false,
+    })
+}
+
+fn named(user: String, source: Source) -> Result<Identity, Refusal> {
+    accept(Identity {
+        user,
+        org: None,
+        source,
+        stale: false,
+    })
+}
+
+fn accept(identity: Identity) -> Result<Identity, Refusal> {
+    for name in [Some(&identity.user), identity.org.as_ref()]
+        .into_iter()
+        .flatten()
+    {
+        if name.is_empty() {
+            return Err(Refusal::Empty);
+        }
+        if name.chars().count() > LONGEST_USER {
+            return Err(Refusal::TooLong);
+        }
+        if name.chars().any(char::is_control) {
+            return Err(Refusal::ControlCharacter);
+        }
     }
-    if user.chars().count() > LONGEST_USER {
-        return Err(Refusal::TooLong);
-    }
-    if user.chars().any(char::is_control) {
-        return Err(Refusal::ControlCharacter);
-    }
-    Ok(Identity { user, source })
+    Ok(identity)
 }
 
 /// `anon-<milliseconds>-<9 characters of base 36>`; `random` is any 64 bits.
@@ -124,11 +172,6 @@ pub fn anonymous(now_ms: u64, random: u64) -> String {
         })
         .collect();
     format!("anon-{now_ms}-{tail}")
-}
-
-/// The `Set-Cookie` value that keeps `session` for a day.
-pub fn session_cookie(session: &str) -> String {
-    format!("session={session}; Path=/; Max-Age={SESSION_SECONDS}; HttpOnly")
 }
 
 fn bearer(authorization: &str) -> Option<&str> {
@@ -206,12 +249,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::jwt::Claims;
+
+    const NOW: u64 = 1_764_000_000;
 
     #[derive(Default)]
     struct Visitor {
         query: Option<&'static str>,
-        authorization: Option<&'static str>,
-        cookie: Option<&'static str>,
+        authorization: Option<String>,
+        cookie: Option<String>,
     }
 
     impl Credentials for Visitor {
@@ -219,10 +265,16 @@ mod tests {
             self.query
         }
         fn authorization(&self) -> Option<String> {
-            self.authorization.map(str::to_owned)
+            self.authorization.clone()
         }
         fn cookie(&self) -> Option<String> {
-            self.cookie.map(str::to_owned)
+            self.cookie.clone()
+        }
+        fn key_before(&self) -> Option<Key> {
+            Some(Key::new(b"hushed"))
+        }
+        fn now(&self) -> u64 {
+            NOW
         }
         fn mint(&self) -> String {
             anonymous(1_700_000_000_000, 42)
@@ -238,15 +290,15 @@ mod tests {
     fn the_query_wins_then_the_token_then_the_cookie() {
         let mut visitor = Visitor {
             query: Some("filter=all&userId=alice"),
-            authorization: Some("Bearer bob"),
-            cookie: Some("theme=dark; session=carol"),
+            authorization: Some("Bearer bob".into()),
+            cookie: Some("theme=dark; session=carol".into()),
         };
         assert_eq!(who(&visitor), ("alice".into(), Source::Query));
         visitor.query = Some("filter=all");
         assert_eq!(who(&visitor), ("bob".into(), Source::Token));
-        visitor.authorization = Some("Basic Ym9i");
+        visitor.authorization = Some("Basic Ym9i".into());
         assert_eq!(who(&visitor), ("carol".into(), Source::Cookie));
-        visitor.cookie = Some("mysession=eve; session=");
+        visitor.cookie = Some("mysession=eve; session=".into());
         assert_eq!(who(&visitor).1, Source::New);
     }
 
@@ -258,10 +310,6 @@ mod tests {
         assert!(
             tail.bytes()
                 .all(|b| b.is_ascii_digit() || b.is_ascii_lowercase())
-        );
-        assert_eq!(
-            session_cookie("anon-1-abc"),
-            "session=anon-1-abc; Path=/; Max-Age=86400; HttpOnly"
         );
     }
 
@@ -295,43 +343,79 @@ mod tests {
         );
     }
 
+    fn token(user: &str, secret: &[u8], expires: u64) -> String {
+        let claims = Claims {
+            user: user.into(),
+            org: Some("acme".into()),
+            issued: None,
+            expires,
+        };
+        jwt::sign(&claims, &Key::new(secret))
+    }
+
     #[test]
     fn with_a_secret_only_signed_names_count() {
-        let signer = Signer::new("hush");
-        let token: &'static str = Box::leak(format!("Bearer {}", signer.sign("bob")).into());
-        let cookie: &'static str = Box::leak(format!("session={}", signer.sign("carol")).into());
-        let who = |visitor: Visitor| identify(&visitor, Some(&signer)).map(|found| found.user);
+        let key = Key::new(b"hush");
+        let who = |visitor: &Visitor| identify(visitor, Some(&key));
+        let later = NOW + session::SECONDS;
+        let mut visitor = Visitor {
+            query: Some("userId=alice"),
+            authorization: Some(format!("bearer {}", token("bob", b"hush", later))),
+            cookie: Some(format!("session={}", token("carol", b"hush", later))),
+        };
+        let bob = who(&visitor).unwrap();
+        assert_eq!((bob.user.as_str(), bob.source), ("bob", Source::Token));
+        assert_eq!(bob.org.as_deref(), Some("acme"));
 
-        let query = Some("userId=alice");
+        visitor.authorization = Some("Bearer bob.forged".into());
+        let refusal = who(&visitor).unwrap_err();
+        assert_eq!(refusal, Refusal::Token(BadToken::NotAToken));
+        assert_eq!(refusal.status(), 401);
         assert_eq!(
-            who(Visitor {
-                query,
-                authorization: Some(token),
-                cookie: None
-            })
-            .unwrap(),
-            "bob"
+            refusal.challenge().unwrap(),
+            "Bearer error=\"invalid_token\", error_description=\"it is not a JSON Web Token\""
         );
+
+        visitor.authorization = None;
+        let carol = who(&visitor).unwrap();
         assert_eq!(
-            who(Visitor {
-                query,
-                authorization: None,
-                cookie: Some(cookie)
-            })
-            .unwrap(),
-            "carol"
+            (carol.user.as_str(), carol.source),
+            ("carol", Source::Cookie)
         );
-        let forged = Visitor {
-            authorization: Some("Bearer bob.forged"),
+        assert!(!carol.stale);
+
+        for session in [
+            "carol".to_owned(),
+            token("carol", b"other", later),
+            token("carol", b"hush", NOW),
+        ] {
+            visitor.cookie = Some(format!("session={session}"));
+            assert_eq!(who(&visitor).unwrap().source, Source::New, "{session}");
+        }
+    }
+
+    #[test]
+    fn a_session_of_the_secret_before_is_good_and_signed_anew() {
+        let key = Key::new(b"hush");
+        let session = token("carol", b"hushed", NOW + session::SECONDS);
+        let visitor = Visitor {
+            cookie: Some(format!("session={session}")),
             ..Visitor::default()
         };
-        assert_eq!(identify(&forged, Some(&signer)), Err(Refusal::Unsigned));
-        let plain = Visitor {
-            query,
-            cookie: Some("session=carol"),
-            ..Visitor::default()
-        };
-        assert_eq!(identify(&plain, Some(&signer)).unwrap().source, Source::New);
+        let carol = identify(&visitor, Some(&key)).unwrap();
+        assert_eq!((carol.user.as_str(), carol.stale), ("carol", true));
+    }
+
+    #[test]
+    fn names_in_tokens_keep_to_the_same_rules() {
+        let key = Key::new(b"hush");
+        for (user, why) in [("", Refusal::Empty), ("a\0b", Refusal::ControlCharacter)] {
+            let visitor = Visitor {
+                authorization: Some(format!("Bearer {}", token(user, b"hush", NOW + 1))),
+                ..Visitor::default()
+            };
+            assert_eq!(identify(&visitor, Some(&key)), Err(why));
+        }
     }
 
     proptest! {

@@ -11,29 +11,32 @@ extern "C" {
     /// The worker's bindings, read without the checks by name that `worker::Env` makes.
     pub type Bindings;
 
-    #[wasm_bindgen(method, getter, js_name = LIMITER)]
-    pub fn limiter(this: &Bindings) -> Option<Limiter>;
-
     #[wasm_bindgen(method, getter, js_name = SHARDING)]
     pub fn sharding(this: &Bindings) -> Option<String>;
 
     #[wasm_bindgen(method, getter, js_name = SESSION_SECRET)]
     pub fn session_secret(this: &Bindings) -> Option<String>;
 
+    #[wasm_bindgen(method, getter, js_name = SESSION_SECRET_PREVIOUS)]
+    pub fn session_secret_before(this: &Bindings) -> Option<String>;
+
     #[wasm_bindgen(method, getter, js_name = TINYBASE_STORE)]
     pub fn stores(this: &Bindings) -> Option<Namespace>;
-
-    pub type Limiter;
 
     pub type Namespace;
 
     #[wasm_bindgen(method, catch, js_name = getByName)]
     pub fn get_by_name(this: &Namespace, name: &str) -> Result<Stub, JsValue>;
 
-    pub type Stub;
+    #[wasm_bindgen(method, catch, js_name = idFromString)]
+    pub fn id_from_string(this: &Namespace, hex: &str) -> Result<ObjectId, JsValue>;
 
-    #[wasm_bindgen(method, catch, js_name = fetch)]
-    pub fn read(this: &Stub, url: &str) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub fn get(this: &Namespace, id: &ObjectId) -> Result<Stub, JsValue>;
+
+    pub type ObjectId;
+
+    pub type Stub;
 
     #[wasm_bindgen(method, catch, js_name = fetch)]
     pub fn send(this: &Stub, request: &Request) -> Result<Promise, JsValue>;
@@ -62,14 +65,19 @@ extern "C" {
     const address = (headers) =>
         headers.get("cf-connecting-ip") ?? headers.get("x-forwarded-for") ?? "unknown";
 
-    export async function isAdmitted(limiter, headers) {
-        const { success } = await limiter.limit({ key: address(headers) });
-        return success;
+    export async function isAdmitted({ LIMITER, USER_LIMITER }, headers, user) {
+        const asked = [];
+        if (LIMITER) asked.push(LIMITER.limit({ key: address(headers) }));
+        if (USER_LIMITER && user !== undefined) {
+            asked.push(USER_LIMITER.limit({ key: `user:${user}` }));
+        }
+        return (await Promise.all(asked)).every(({ success }) => success);
     }
 
-    export async function readIfAdmitted(limiter, headers, stub, url, refusal, init) {
-        const { success } = await limiter.limit({ key: address(headers) });
-        return success ? stub.fetch(url) : new Response(refusal, init);
+    export async function readIfAdmitted(bindings, headers, user, name, url, refusal, init) {
+        return (await isAdmitted(bindings, headers, user))
+            ? bindings.TINYBASE_STORE.getByName(name).fetch(url)
+            : new Response(refusal, init);
     }
 
     export function isUpgrade(headers) {
@@ -78,14 +86,16 @@ extern "C" {
 "#)]
 extern "C" {
     #[wasm_bindgen(js_name = isAdmitted)]
-    fn admitted(limiter: &Limiter, headers: &Headers) -> Promise;
+    fn admitted(bindings: &Bindings, headers: &Headers, user: Option<&str>) -> Promise;
 
-    /// The object's answer, or one that says `refusal`. Requests are counted by IP address.
+    /// The answer of the object of this name, or one that says `refusal`. Requests are counted by
+    /// IP address and by user.
     #[wasm_bindgen(js_name = readIfAdmitted)]
     pub fn read_if_admitted(
-        limiter: &Limiter,
+        bindings: &Bindings,
         headers: &Headers,
-        stub: &Stub,
+        user: Option<&str>,
+        name: &str,
         url: &str,
         refusal: &JsString,
         init: &ResponseInit,
@@ -95,18 +105,28 @@ extern "C" {
     pub fn is_upgrade(headers: &Headers) -> bool;
 }
 
-/// Whether the sender of these headers, by IP address, asks no more often than it may.
-pub async fn is_admitted(limiter: &Limiter, headers: &Headers) -> Result<bool, JsValue> {
-    let admitted = JsFuture::from(admitted(limiter, headers)).await?;
+/// Whether the sender of these headers, by IP address and as this user, asks no more often than it
+/// may.
+pub async fn is_admitted(
+    bindings: &Bindings,
+    headers: &Headers,
+    user: Option<&str>,
+) -> Result<bool, JsValue> {
+    let admitted = JsFuture::from(admitted(bindings, headers, user)).await?;
     Ok(admitted.is_truthy())
 }
 
-/// Sixty-four random bits from the platform's secure source.
+/// Random bytes from the platform's secure source.
+pub fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    let length = u32::try_from(N).unwrap_or(u32::MAX);
+    fill_with_randomness(&Uint8Array::new_with_length(length)).copy_to(&mut bytes);
+    bytes
+}
+
+/// Sixty-four random bits.
 pub fn random() -> u64 {
-    let filled = fill_with_randomness(&Uint8Array::new_with_length(8));
-    let mut bytes = [0; 8];
-    filled.copy_to(&mut bytes);
-    u64::from_le_bytes(bytes)
+    u64::from_le_bytes(random_bytes())
 }
 
 /// Milliseconds since 1970. Within one event the platform's clock stands still.

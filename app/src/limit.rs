@@ -20,6 +20,8 @@ pub const VALUES: usize = 1_000;
 pub const MESSAGE: usize = 1_048_576;
 /// Bytes in a posted form.
 pub const FORM: usize = 65_536;
+/// Bytes in what is imported, with the form that it may come in.
+pub const IMPORT: usize = 16_777_216 + FORM;
 /// Todos on one page.
 pub const PAGE: usize = 200;
 /// Bytes that one Durable Object should hold, as the article counts.

@@ -16,6 +16,7 @@ use worker::web_sys::{self, Request, Response, ResponseInit};
 use worker::{Env, State, WebSocket, WebSocketPair, console_error, worker_sys};
 
 use crate::answer::{self, JSON, PAGE, text};
+use crate::body;
 use crate::call::{self, Call};
 use crate::disk::Disk;
 use crate::duties::{self, Duty};
@@ -23,15 +24,18 @@ use crate::form;
 use crate::gate::Limits;
 use crate::hop::{Ask, Hop, Pass, Visit};
 use crate::identity::{decode, encode};
+use crate::import;
 use crate::js::{now, random};
 use crate::limit;
-use crate::list::List;
+use crate::list::{Edit, List};
 use crate::members::Members;
 use crate::message::{Rejection, close};
 use crate::org::{Caller, Errand};
 use crate::page;
 use crate::presence::Who;
 use crate::room::{Dialect, Guest, Mail, MemberId, Room, To, Turn};
+use crate::share::{Admitted, Refused};
+use crate::shares::Shares;
 use crate::sheet::{Right, Sheet};
 use crate::sockets::Sockets;
 use crate::usage::Level;
@@ -48,6 +52,7 @@ struct Object {
 /// What is kept in memory between events.
 struct Awake {
     disk: Disk,
+    shares: Shares,
     limits: Limits,
     rooms: BTreeMap<String, Room>,
     sockets: Sockets,
@@ -93,19 +98,36 @@ impl TinyBaseStore {
             return self.call(&url, request);
         };
         let cookie = cookie.as_deref();
-        let right = match self.0.awake()?.right_of(&visit)? {
-            Ok(right) => right,
-            Err((status, why)) => return text(status, why, &[]).map(Into::into),
+        let Admitted { right, share } = match self.0.awake()?.admit(ask, &visit)? {
+            Ok(admitted) => admitted,
+            Err(why) => return answer::not_let_in(ask, why).map(Into::into),
         };
         match ask {
             Ask::Page | Ask::Json => self.0.awake()?.read(ask, &visit, right, key, cookie),
             Ask::Usage => self.0.awake()?.usage(&visit, cookie),
             Ask::Export => self.0.awake()?.export(&visit, cookie),
-            Ask::Plain | Ask::Sync => self.0.connect(request, ask, &visit, right, cookie),
-            Ask::Form if right < Right::Write => {
-                text(403, "Refused: you may read this list, not change it.", &[])
+            Ask::Shares => {
+                let response = self.0.awake()?.shares.show(&visit, &request.headers())?;
+                answer::with_cookie(response, cookie)
             }
-            Ask::Form => return self.post(request, visit, cookie.map(str::to_owned)),
+            Ask::Plain | Ask::Sync => {
+                let guest = Guest {
+                    right,
+                    who: Who::of(&visit.user),
+                    share,
+                    dialect: dialect(ask, request)?,
+                };
+                self.0.connect(guest, &visit.list, cookie)
+            }
+            Ask::Form | Ask::Share | Ask::Import => {
+                let posted = Posted {
+                    ask,
+                    visit,
+                    cookie: cookie.map(str::to_owned),
+                    request: Clone::clone(request),
+                };
+                return Ok(self.post(posted));
+            }
         }
         .map(Into::into)
     }
@@ -163,19 +185,23 @@ impl TinyBaseStore {
 }
 
 impl TinyBaseStore {
-    fn post(
-        &self,
-        request: &Request,
-        visit: Visit,
-        cookie: Option<String>,
-    ) -> Result<JsValue, JsValue> {
-        let (object, form) = (Rc::clone(&self.0), request.text()?);
+    fn post(&self, posted: Posted) -> JsValue {
+        let object = Rc::clone(&self.0);
         let answer = async move {
-            let form = JsFuture::from(form).await?.as_string().unwrap_or_default();
-            let response = object.awake()?.post(&form, &visit, cookie.as_deref())?;
-            Ok(response.into())
+            let response = if posted.ask == Ask::Import {
+                match body::read(&posted.request, limit::IMPORT).await? {
+                    Some(body) => object.awake()?.import(&body, &posted),
+                    None => text(413, "An import may have 16 MiB.", &[]),
+                }
+            } else {
+                // As short as the worker lets it be.
+                let form = JsFuture::from(posted.request.text()?).await?;
+                let form = form.as_string().unwrap_or_default();
+                object.awake()?.post(&form, &posted)
+            };
+            response.map(Into::into)
         };
-        Ok(future_to_promise(AssertUnwindSafe(answer)).into())
+        future_to_promise(AssertUnwindSafe(answer)).into()
     }
 
     /// Does what the worker or another object asks for.
@@ -194,6 +220,24 @@ impl TinyBaseStore {
         };
         Ok(future_to_promise(AssertUnwindSafe(answer)).into())
     }
+}
+
+/// A request with a body that is still to be read.
+struct Posted {
+    ask: Ask,
+    visit: Visit,
+    cookie: Option<String>,
+    request: Request,
+}
+
+/// How a new socket is spoken to.
+fn dialect(ask: Ask, request: &Request) -> Result<Dialect, JsValue> {
+    Ok(if ask == Ask::Sync {
+        let key = request.headers().get("sec-websocket-key")?;
+        Dialect::Sync(key.unwrap_or_default())
+    } else {
+        Dialect::Plain
+    })
 }
 
 /// The limits that the worker's variables set, else the usual ones.
@@ -231,29 +275,10 @@ impl Object {
             .map_err(|_| "the object fell asleep while it woke up".into())
     }
 
-    fn connect(
-        &self,
-        request: &Request,
-        ask: Ask,
-        visit: &Visit,
-        right: Right,
-        cookie: Option<&str>,
-    ) -> Result<Response, JsValue> {
-        let dialect = if ask == Ask::Sync {
-            let key = request.headers().get("sec-websocket-key")?;
-            Dialect::Sync(key.unwrap_or_default())
-        } else {
-            Dialect::Plain
-        };
-        let guest = Guest {
-            right,
-            who: Who::of(&visit.user),
-            share: None,
-            dialect,
-        };
+    fn connect(&self, guest: Guest, list: &str, cookie: Option<&str>) -> Result<Response, JsValue> {
         let WebSocketPair { client, server } = WebSocketPair::new()?;
         self.state.accept_web_socket(&server);
-        self.awake()?.welcome(&server, &visit.list, guest)?;
+        self.awake()?.welcome(&server, list, guest)?;
 
         let init = answer::init(101, cookie.map(|cookie| ("set-cookie", cookie)))?;
         Reflect::set(&init, &"webSocket".into(), client.as_ref())?;
@@ -268,6 +293,7 @@ impl Awake {
         let forgets = duties::is_scheduled(&disk, Duty::Forget)?;
         let mut awake = Self {
             disk,
+            shares: Shares::open(state)?,
             limits,
             rooms: BTreeMap::new(),
             sockets: Sockets::new(),
@@ -306,11 +332,14 @@ impl Awake {
         room.ok_or_else(|| "a list went as it came".into())
     }
 
-    /// What a visitor may do, or with which status and why they are turned away.
-    fn right_of(&self, visit: &Visit) -> Result<Result<Right, (u16, &'static str)>, JsValue> {
-        Ok(match &visit.pass {
-            Pass::Own => Ok(Right::Own),
-            Pass::Share(_) => Err((403, "Refused: this list is not shared with you.")),
+    /// Whether this visitor may ask this of the list.
+    fn admit(&self, ask: Ask, visit: &Visit) -> Result<Result<Admitted, Refused>, JsValue> {
+        let admitted = match &visit.pass {
+            Pass::Own => Ok(Admitted {
+                right: Right::Own,
+                share: None,
+            }),
+            Pass::Share(token) => self.shares.admit(&visit.list, token)?,
             Pass::Member { owner } => {
                 let members = Members::open(self.disk.sql())?;
                 let caller = Caller {
@@ -318,14 +347,13 @@ impl Awake {
                     vouched: *owner,
                 };
                 match members.admit(&caller, now())?.right() {
-                    None => Err((403, "Refused: you were removed from this organisation.")),
-                    Some(_) if !members.has_list(&visit.list)? => {
-                        Err((404, "Not found: the organisation has no list of this name."))
-                    }
-                    Some(right) => Ok(right),
+                    None => Err(Refused::Removed),
+                    Some(_) if !members.has_list(&visit.list)? => Err(Refused::NoList),
+                    Some(right) => Ok(Admitted { right, share: None }),
                 }
             }
-        })
+        };
+        Ok(admitted.and_then(|admitted| admitted.to(ask)))
     }
 
     /// Answers a question about the organisation whose object this is.
@@ -397,26 +425,61 @@ impl Awake {
         Ok(response)
     }
 
-    fn post(
-        &mut self,
-        form: &str,
-        visit: &Visit,
-        cookie: Option<&str>,
-    ) -> Result<Response, JsValue> {
-        let (size, now) = (self.disk.size(), now());
-        let room = self.room(&visit.list)?;
-        let edits = match form::edits(form, room.list(), visit.filter, now, random()) {
+    fn post(&mut self, form: &str, posted: &Posted) -> Result<Response, JsValue> {
+        let (visit, cookie) = (&posted.visit, posted.cookie.as_deref());
+        if posted.ask == Ask::Share {
+            let headers = posted.request.headers();
+            let (response, revoked) = self.shares.post(form, visit, &headers)?;
+            if let Some(share) = revoked {
+                self.kept.forget();
+                let turn = self.room(&visit.list)?.revoke(&share);
+                self.carry_out(&visit.list, turn)?;
+            }
+            return answer::with_cookie(response, cookie);
+        }
+        let now = now();
+        let list = self.room(&visit.list)?.list();
+        match form::edits(form, list, visit.filter, now, random()) {
+            Ok(edits) => match self.edit(edits, visit, now)? {
+                None => back(visit, cookie),
+                Some(refusal) => Ok(refusal),
+            },
+            Err(bad) => text(400, &bad.to_string(), &[]),
+        }
+    }
+
+    fn import(&mut self, body: &[u8], posted: &Posted) -> Result<Response, JsValue> {
+        let (visit, cookie) = (&posted.visit, posted.cookie.as_deref());
+        let kind = posted.request.headers().get("content-type")?;
+        let kind = kind.unwrap_or_default();
+        let edits = import::json_in(&kind, body).and_then(import::edits);
+        let edits = match edits {
             Ok(edits) => edits,
             Err(bad) => return text(400, &bad.to_string(), &[]),
         };
-        match room.edit(edits, size, now) {
-            Ok(turn) => self.carry_out(&visit.list, turn)?,
-            Err(Rejection { reason, .. }) => return text(400, &reason, &[]),
+        let imported = edits.len();
+        match self.edit(edits, visit, now())? {
+            Some(refusal) => Ok(refusal),
+            None if import::is_upload(&kind) => back(visit, cookie),
+            None => {
+                let imported = serde_json::json!({ "imported": imported }).to_string();
+                Kind::Json.answer(&Uint8Array::from(imported.as_bytes()), cookie)
+            }
         }
-        let back = page::back(visit);
-        let mut headers = vec![("location", back.as_str())];
-        headers.extend(cookie.map(|cookie| ("set-cookie", cookie)));
-        text(303, "Done.", &headers)
+    }
+
+    /// Makes changes that came by request, or says why not.
+    fn edit(
+        &mut self,
+        edits: Vec<Edit>,
+        visit: &Visit,
+        now: u64,
+    ) -> Result<Option<Response>, JsValue> {
+        let size = self.disk.size();
+        match self.room(&visit.list)?.edit(edits, size, now) {
+            Ok(turn) => self.carry_out(&visit.list, turn).map(|()| None),
+            Err(Rejection { reason, .. }) => text(400, &reason, &[]).map(Some),
+        }
     }
 
     /// Lets a new socket in.
@@ -543,6 +606,14 @@ impl Awake {
         }
         Ok(())
     }
+}
+
+/// Sends somebody back to the page that they posted from.
+fn back(visit: &Visit, cookie: Option<&str>) -> Result<Response, JsValue> {
+    let back = page::back(visit);
+    let mut headers = vec![("location", back.as_str())];
+    headers.extend(cookie.map(|cookie| ("set-cookie", cookie)));
+    text(303, "Done.", &headers)
 }
 
 #[derive(Clone, Copy)]

@@ -7,6 +7,9 @@ pub enum Route {
     Sync,
     Usage,
     Export,
+    Session,
+    Shares,
+    Import,
 }
 
 impl Route {
@@ -17,6 +20,9 @@ impl Route {
             "/sync" => Self::Sync,
             "/usage" => Self::Usage,
             "/export" => Self::Export,
+            "/session" => Self::Session,
+            "/shares" => Self::Shares,
+            "/import" => Self::Import,
             _ => return None,
         })
     }
@@ -24,7 +30,8 @@ impl Route {
     /// The `Allow` header.
     pub fn methods(self) -> &'static str {
         match self {
-            Self::Todos => "GET, HEAD, POST",
+            Self::Todos | Self::Shares => "GET, HEAD, POST",
+            Self::Session | Self::Import => "POST",
             _ => "GET, HEAD",
         }
     }
@@ -39,11 +46,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_todos_can_be_posted() {
-        for path in ["/", "/todos", "/sync", "/usage", "/export"] {
+    fn each_path_has_its_methods() {
+        for (path, reads, posts) in [
+            ("/", true, false),
+            ("/todos", true, true),
+            ("/sync", true, false),
+            ("/usage", true, false),
+            ("/export", true, false),
+            ("/session", false, true),
+            ("/shares", true, true),
+            ("/import", false, true),
+        ] {
             let route = Route::at(path).unwrap();
-            assert!(route.allows("GET") && route.allows("HEAD"));
-            assert_eq!(route.allows("POST"), path == "/todos");
+            assert_eq!(route.allows("GET"), reads, "{path}");
+            assert_eq!(route.allows("HEAD"), reads, "{path}");
+            assert_eq!(route.allows("POST"), posts, "{path}");
             assert!(!route.allows("DELETE"));
         }
         assert_eq!(Route::at("/todos/"), None);

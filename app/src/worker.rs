@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 
-use futures_util::StreamExt as _;
 use wasm_bindgen::{JsCast as _, JsValue};
 use worker::js_sys::JsString;
 use worker::web_sys::{Headers, Request, RequestInit, RequestRedirect, Response, ResponseInit};
@@ -11,17 +10,20 @@ use worker::{Context, Env, event};
 use crate::address::{Address, from_own_page};
 use crate::answer::{self, TEXT, text};
 use crate::api::{self, Question};
+use crate::body;
 use crate::filter::Filter;
-use crate::hop::{Ask, Hop, Visit};
+use crate::hop::{Ask, Hop, Pass, Visit};
 use crate::identity::{
-    Credentials, Identity, Source, anonymous, identify, query_value, session_cookie,
+    Credentials, Identity, Refusal, Source, anonymous, by_token, identify, query_value,
 };
-use crate::js::{self, Bindings, Stub, now, random};
+use crate::js::{self, Bindings, Namespace, Stub, now, random};
 use crate::limit;
 use crate::org::{self, Api, Caller};
 use crate::route::Route;
+use crate::session::{self, Action};
 use crate::shard::{self, Place, Sharding, Wanted};
-use crate::signature::Signer;
+use crate::share::{self, Token};
+use crate::signature::Key;
 
 #[event(fetch)]
 pub async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<Response> {
@@ -34,69 +36,86 @@ pub async fn fetch(request: Request, env: Env, _context: Context) -> worker::Res
 enum Next {
     /// Nothing but to say this.
     Answer(Response),
-    /// To ask this object for this URL.
-    Read(Stub, String),
-    Form(Stub, String),
-    Socket(Stub, String),
-    Api(Question),
+    /// To begin or end a session; for one who came with a token, to begin it.
+    Session(Option<Identity>),
+    /// To ask the object of this name for this URL. Most of what is asked, so it has a way of its
+    /// own.
+    Read {
+        user: Option<String>,
+        name: String,
+        url: String,
+    },
+    /// To ask this object, for a visitor who is counted as this user.
+    Ask {
+        user: Option<String>,
+        ask: Ask,
+        stub: Stub,
+        url: String,
+    },
+    /// To ask an organisation, for this user.
+    Api { user: String, question: Question },
 }
 
 async fn answer(request: Request, bindings: &Bindings) -> Result<Response, JsValue> {
     let headers = request.headers();
-    let next = next(&request, &headers, bindings)?;
-    let limiter = bindings.limiter();
-    // Promises are handed on as they are: whoever asked waits for them anyway, and waiting in here
-    // as well would cost as much as all the rest.
-    let promise = match (next, limiter) {
-        (Next::Read(stub, url), Some(limiter)) => {
-            let (text, init) = refusal()?;
-            js::read_if_admitted(&limiter, &headers, &stub, &url, &text, &init)
-        }
-        (Next::Read(stub, url), None) => stub.read(&url)?,
-        (next, limiter) => {
-            if let Some(limiter) = limiter
-                && !js::is_admitted(&limiter, &headers).await?
-            {
-                let (text, init) = refusal()?;
-                return Response::new_with_opt_str_and_init(text.as_string().as_deref(), &init);
-            }
-            match next {
-                Next::Answer(response) => return Ok(response),
-                Next::Read(stub, url) => stub.read(&url)?,
-                Next::Socket(stub, url) => {
-                    // With the headers that ask for an upgrade.
-                    let init = request.unchecked_ref();
-                    stub.send(&Request::new_with_str_and_init(&url, init)?)?
-                }
-                Next::Api(question) => match question.ask(request, &headers).await? {
-                    Ok(promise) => promise,
-                    Err(refusal) => return Ok(refusal),
-                },
-                Next::Form(stub, url) => match body(request, &headers, FORM).await? {
-                    Ok(form) => {
-                        let init = RequestInit::new();
-                        init.set_method("POST");
-                        // The visitor is to be sent back to the page, not this worker.
-                        init.set_redirect(RequestRedirect::Manual);
-                        init.set_body(&JsValue::from_str(&form));
-                        stub.send(&Request::new_with_str_and_init(&url, &init)?)?
-                    }
-                    Err(refusal) => return Ok(refusal),
-                },
-            }
-        }
+    let url = request.url();
+    let asked = Asked {
+        address: Address::of(&url),
+        headers: &headers,
+        bindings,
     };
-    Ok(promise.unchecked_into())
+    match next(&request, &asked)? {
+        Next::Read { user, name, url } => {
+            let (text, init) = refusal()?;
+            // The promise is handed on as it is: whoever asked waits for it anyway, and waiting in
+            // here as well would cost as much as all the rest.
+            let promise = js::read_if_admitted(
+                bindings,
+                &headers,
+                user.as_deref(),
+                &name,
+                &url,
+                &text,
+                &init,
+            );
+            Ok(promise.unchecked_into())
+        }
+        Next::Answer(response) => Ok(asked.over_limit(None).await?.unwrap_or(response)),
+        Next::Session(identity) => match asked.over_limit(None).await? {
+            Some(refusal) => Ok(refusal),
+            None => enter_or_leave(request, &asked, identity).await,
+        },
+        Next::Ask {
+            user,
+            ask,
+            stub,
+            url,
+        } => match asked.over_limit(user.as_deref()).await? {
+            Some(refusal) => Ok(refusal),
+            None => forward(request, &asked, ask, &stub, &url).await,
+        },
+        Next::Api { user, question } => match asked.over_limit(Some(&user)).await? {
+            Some(refusal) => Ok(refusal),
+            None => match question.ask(request, &headers).await? {
+                Ok(promise) => Ok(promise.unchecked_into()),
+                Err(refusal) => Ok(refusal),
+            },
+        },
+    }
 }
 
-fn next(request: &Request, headers: &Headers, bindings: &Bindings) -> Result<Next, JsValue> {
-    let url = request.url();
-    let address = Address::of(&url);
+fn next(request: &Request, asked: &Asked<'_>) -> Result<Next, JsValue> {
+    let Asked {
+        address,
+        headers,
+        bindings,
+    } = asked;
     let Some(route) = Route::at(address.path) else {
         if let Some(api) = Api::at(address.path) {
-            return next_api(api, request, headers, bindings);
+            return next_api(api, request, asked);
         }
-        let why = "Not found: there are /, /todos, /sync, /usage and /export.";
+        let why = "Not found: there are /, /todos, /sync, /usage, /export, /import, /shares \
+                   and /session.";
         return text(404, why, &[]).map(Next::Answer);
     };
     let method = request.method();
@@ -105,20 +124,12 @@ fn next(request: &Request, headers: &Headers, bindings: &Bindings) -> Result<Nex
         let why = format!("Not allowed: use {methods}.");
         return text(405, &why, &[("allow", methods)]).map(Next::Answer);
     }
-    let ask = match route {
-        Route::Page => Ask::Page,
-        Route::Usage => Ask::Usage,
-        Route::Export => Ask::Export,
-        Route::Todos if method == "POST" => Ask::Form,
-        Route::Todos if method == "GET" && js::is_upgrade(headers) => Ask::Plain,
-        Route::Todos => Ask::Json,
-        Route::Sync if js::is_upgrade(headers) => Ask::Sync,
-        Route::Sync => {
-            let why = "Upgrade to a WebSocket: this speaks TinyBase's synchronizer protocol.";
-            return text(426, why, &[("upgrade", "websocket")]).map(Next::Answer);
-        }
-    };
-    if matches!(ask, Ask::Form | Ask::Plain | Ask::Sync) {
+    if route == Route::Sync && !js::is_upgrade(headers) {
+        let why = "Upgrade to a WebSocket: this speaks TinyBase's synchronizer protocol.";
+        return text(426, why, &[("upgrade", "websocket")]).map(Next::Answer);
+    }
+    let ask = ask_at(route, &method, headers);
+    if ask.is_none_or(Ask::is_guarded) {
         let (origin, site) = (headers.get("origin")?, headers.get("sec-fetch-site")?);
         if !from_own_page(address.authority, origin.as_deref(), site.as_deref()) {
             let why = "Refused: this comes from a page of another site.";
@@ -126,30 +137,45 @@ fn next(request: &Request, headers: &Headers, bindings: &Bindings) -> Result<Nex
         }
     }
 
-    let signer = bindings.session_secret().map(|secret| Signer::new(&secret));
-    let asked = Asked {
-        query: address.query,
-        headers,
+    let key = asked.key();
+    let Some(ask) = ask else {
+        // Whoever is somebody by a cookie alone has nothing to begin a session with.
+        return match identify(asked, key.as_ref()) {
+            Ok(identity) => Ok(Next::Session(
+                (identity.source == Source::Token).then_some(identity),
+            )),
+            Err(refusal) => refused(refusal).map(Next::Answer),
+        };
     };
-    let identity = match identify(&asked, signer.as_ref()) {
+    let identity = match identify(asked, key.as_ref()) {
         Ok(identity) => identity,
-        Err(refusal) => {
-            return text(refusal.status(), &refusal.to_string(), &[]).map(Next::Answer);
-        }
-    };
-    let sharding = match sharding(bindings) {
-        Ok(sharding) => sharding,
-        Err(why) => return text(500, &why, &[]).map(Next::Answer),
-    };
-    let (place, org) = match place(sharding, &identity, address.query, signer.is_none()) {
-        Ok(found) => found,
-        Err(why) => return text(400, &why, &[]).map(Next::Answer),
+        Err(refusal) => return refused(refusal).map(Next::Answer),
     };
     let stores = bindings.stores().ok_or(NO_STORES)?;
-
-    let cookie = cookie(ask, &identity, signer.as_ref());
-    let filter = query_value(address.query, "filter").and_then(Result::ok);
-    let from = query_value(address.query, "from").and_then(Result::ok);
+    let value = |name| query_value(address.query, name).and_then(Result::ok);
+    let (place, org, stub) = if let Some(link) = value("share") {
+        let Some((list, stub)) = shared(&link, &stores)? else {
+            return answer::not_let_in(ask, share::Refused::Link).map(Next::Answer);
+        };
+        let place = Place {
+            object: String::new(),
+            list,
+            pass: Pass::Share(link),
+        };
+        (place, None, Some(stub))
+    } else {
+        let sharding = match sharding(bindings) {
+            Ok(sharding) => sharding,
+            Err(why) => return text(500, &why, &[]).map(Next::Answer),
+        };
+        match place(sharding, &identity, address.query, key.is_none()) {
+            Ok((place, org)) => (place, org, None),
+            Err(why) => return text(400, &why, &[]).map(Next::Answer),
+        }
+    };
+    let user = (identity.source != Source::New).then(|| identity.user.clone());
+    let cookie = asked.cookie_to_set(ask, &identity, key.as_ref());
+    let (filter, from) = (value("filter"), value("from"));
     let visit = Visit {
         named: identity.source == Source::Query,
         user: identity.user,
@@ -159,19 +185,135 @@ fn next(request: &Request, headers: &Headers, bindings: &Bindings) -> Result<Nex
         filter: filter.map_or(Filter::default(), |filter| Filter::named(&filter)),
         from: from.and_then(|from| from.parse().ok()).unwrap_or(0),
     };
-    let (stub, url) = (
-        stores.get_by_name(&place.object)?,
-        Hop { ask, visit, cookie }.to_url(),
-    );
-    Ok(match ask {
-        Ask::Form => Next::Form(stub, url),
-        Ask::Plain | Ask::Sync => Next::Socket(stub, url),
-        _ => Next::Read(stub, url),
+    let url = Hop { ask, visit, cookie }.to_url();
+    Ok(match (ask, stub) {
+        (Ask::Page | Ask::Json | Ask::Usage | Ask::Export, None) => Next::Read {
+            user,
+            name: place.object,
+            url,
+        },
+        (_, stub) => Next::Ask {
+            user,
+            ask,
+            stub: match stub {
+                Some(stub) => stub,
+                None => stores.get_by_name(&place.object)?,
+            },
+            url,
+        },
     })
+}
+
+/// What is asked of an object. `None`: nothing, it is about the session.
+fn ask_at(route: Route, method: &str, headers: &Headers) -> Option<Ask> {
+    Some(match route {
+        Route::Page => Ask::Page,
+        Route::Usage => Ask::Usage,
+        Route::Export => Ask::Export,
+        Route::Import => Ask::Import,
+        Route::Session => return None,
+        Route::Shares if method == "POST" => Ask::Share,
+        Route::Shares => Ask::Shares,
+        Route::Todos if method == "POST" => Ask::Form,
+        Route::Todos if method == "GET" && js::is_upgrade(headers) => Ask::Plain,
+        Route::Todos => Ask::Json,
+        Route::Sync => Ask::Sync,
+    })
+}
+
+/// The list that a link leads to, and its object. `None`: it leads nowhere. The platform knows its
+/// own ids, so a link that is made up wakes no object.
+fn shared(link: &str, stores: &Namespace) -> Result<Option<(String, Stub)>, JsValue> {
+    let Some(Token { object, list, .. }) = Token::read(link) else {
+        return Ok(None);
+    };
+    match stores.id_from_string(&object) {
+        Ok(id) => Ok(Some((list, stores.get(&id)?))),
+        Err(_) => Ok(None),
+    }
+}
+
+/// Asks an object, and hands its promise on as it is.
+async fn forward(
+    request: Request,
+    asked: &Asked<'_>,
+    ask: Ask,
+    stub: &Stub,
+    url: &str,
+) -> Result<Response, JsValue> {
+    let request = match ask {
+        Ask::Page | Ask::Json | Ask::Usage | Ask::Export => Request::new_with_str(url)?,
+        // With the headers that ask for an upgrade, and with the body as it comes.
+        Ask::Plain | Ask::Sync | Ask::Import => {
+            Request::new_with_str_and_init(url, request.unchecked_ref())?
+        }
+        Ask::Shares => {
+            let init = RequestInit::new();
+            init.set_headers(&asked.for_shares()?.into());
+            Request::new_with_str_and_init(url, &init)?
+        }
+        Ask::Form | Ask::Share => {
+            let init = RequestInit::new();
+            init.set_method("POST");
+            // The visitor is to be sent back to the page, not this worker.
+            init.set_redirect(RequestRedirect::Manual);
+            if ask == Ask::Share {
+                init.set_headers(&asked.for_shares()?.into());
+            }
+            match body(request, asked.headers, FORM).await? {
+                Ok(form) => init.set_body(&JsValue::from_str(&form)),
+                Err(refusal) => return Ok(refusal),
+            }
+            Request::new_with_str_and_init(url, &init)?
+        }
+    };
+    Ok(stub.send(&request)?.unchecked_into())
+}
+
+/// Sets the session's cookie, or takes it away.
+async fn enter_or_leave(
+    request: Request,
+    asked: &Asked<'_>,
+    identity: Option<Identity>,
+) -> Result<Response, JsValue> {
+    let key = asked.key();
+    let secure = asked.address.secure;
+    let (status, cookie) = if let Some(identity) = identity {
+        (204, asked.session(&identity, key.as_ref()))
+    } else {
+        let form = match body(request, asked.headers, FORM).await? {
+            Ok(form) => form,
+            Err(refusal) => return Ok(refusal),
+        };
+        match session::action(&form) {
+            Some(Action::Leave) => (303, Some(session::ended(secure))),
+            Some(Action::Enter(token)) => match by_token(&token, asked, key.as_ref()) {
+                Ok(identity) => (303, asked.session(&identity, key.as_ref())),
+                Err(refusal) => return refused(refusal),
+            },
+            None => {
+                let why = "Send a bearer token, a form with a token, or one with action=leave.";
+                return text(400, why, &[]);
+            }
+        }
+    };
+    let Some(cookie) = cookie else {
+        return text(400, "This user id can't stand in a cookie.", &[]);
+    };
+    if status == 204 {
+        let init = answer::init(204, [("set-cookie", cookie.as_str())])?;
+        return Response::new_with_opt_str_and_init(None, &init);
+    }
+    text(
+        303,
+        "Done.",
+        &[("location", "/"), ("set-cookie", cookie.as_str())],
+    )
 }
 
 thread_local! {
     static REFUSAL: RefCell<Option<(JsString, ResponseInit)>> = const { RefCell::new(None) };
+    static KEYS: RefCell<Vec<(String, Key)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// What those get who ask too often, made once.
@@ -184,6 +326,29 @@ fn refusal() -> Result<(JsString, ResponseInit), JsValue> {
         let init = answer::init(429, TEXT.into_iter().chain([("retry-after", "60")]))?;
         Ok(kept.insert((text, init)).clone())
     })
+}
+
+/// The key of a secret, made once.
+fn key_of(secret: String) -> Key {
+    KEYS.with_borrow_mut(|keys| {
+        if let Some((_, key)) = keys.iter().find(|(of, _)| *of == secret) {
+            return key.clone();
+        }
+        let key = Key::new(secret.as_bytes());
+        keys.push((secret, key.clone()));
+        key
+    })
+}
+
+/// What those get who are not who they say they are.
+fn refused(refusal: Refusal) -> Result<Response, JsValue> {
+    let challenge = refusal.challenge();
+    let challenge = challenge.as_deref();
+    let headers: Vec<_> = challenge
+        .map(|challenge| ("www-authenticate", challenge))
+        .into_iter()
+        .collect();
+    text(refusal.status(), &refusal.to_string(), &headers)
 }
 
 const NO_STORES: &str = "TINYBASE_STORE is not bound: add it under durable_objects in tiny.toml";
@@ -215,7 +380,7 @@ fn place(
     let org = if open {
         shard::named(query, "org")?
     } else {
-        None
+        identity.org.clone()
     };
     let list = match shard::named(query, "list")? {
         Some(list) => Some(org::list_name(list)?),
@@ -227,14 +392,13 @@ fn place(
 }
 
 /// What a program asks an organisation.
-fn next_api(
-    api: Api,
-    request: &Request,
-    headers: &Headers,
-    bindings: &Bindings,
-) -> Result<Next, JsValue> {
-    let (url, method) = (request.url(), request.method());
-    let address = Address::of(&url);
+fn next_api(api: Api, request: &Request, asked: &Asked<'_>) -> Result<Next, JsValue> {
+    let Asked {
+        address,
+        headers,
+        bindings,
+    } = asked;
+    let method = request.method();
     let refuse = |status, why: &str| api::refuse(status, why).map(Next::Answer);
     let sharding = match sharding(bindings) {
         Ok(sharding) => sharding,
@@ -254,44 +418,44 @@ fn next_api(
             return refuse(403, "Refused: this comes from a page of another site.");
         }
     }
-    let signer = bindings.session_secret().map(|secret| Signer::new(&secret));
-    let asked = Asked {
-        query: address.query,
-        headers,
-    };
-    let identity = match identify(&asked, signer.as_ref()) {
+    let key = asked.key();
+    let identity = match identify(asked, key.as_ref()) {
         Ok(identity) => identity,
         Err(refusal) => return refuse(refusal.status(), &refusal.to_string()),
     };
     if identity.source == Source::New {
         return refuse(401, "Say who you are: send a token.");
     }
-    if signer.is_some() {
+    if key.is_some() && identity.org.as_ref() != Some(&api.org) {
         return refuse(403, "Your token is not of this organisation.");
     }
     if let Err(why) = shard::check("org", api.org.clone()) {
         return refuse(400, &why);
     }
     let stores = bindings.stores().ok_or(NO_STORES)?;
-    Ok(Next::Api(Question {
-        stub: stores.get_by_name(&shard::org(&api.org))?,
-        caller: Caller {
-            user: identity.user,
-            vouched: false,
+    Ok(Next::Api {
+        user: identity.user.clone(),
+        question: Question {
+            stub: stores.get_by_name(&shard::org(&api.org))?,
+            caller: Caller {
+                user: identity.user,
+                vouched: false,
+            },
+            api,
+            method,
         },
-        api,
-        method,
-    }))
+    })
 }
 
 struct Asked<'r> {
-    query: &'r str,
+    address: Address<'r>,
     headers: &'r Headers,
+    bindings: &'r Bindings,
 }
 
 impl Credentials for Asked<'_> {
     fn query(&self) -> Option<&str> {
-        Some(self.query)
+        Some(self.address.query)
     }
 
     fn authorization(&self) -> Option<String> {
@@ -302,26 +466,78 @@ impl Credentials for Asked<'_> {
         self.headers.get("cookie").ok()?
     }
 
+    fn key_before(&self) -> Option<Key> {
+        self.bindings.session_secret_before().map(key_of)
+    }
+
+    fn now(&self) -> u64 {
+        now() / 1000
+    }
+
     fn mint(&self) -> String {
         anonymous(now(), random())
     }
 }
 
-/// The cookie to set: of a new session always, of an anonymous one again with each page.
-fn cookie(ask: Ask, identity: &Identity, signer: Option<&Signer>) -> Option<String> {
-    let Identity { user, source } = identity;
-    let renewed = || {
-        *source == Source::Cookie
-            && ask == Ask::Page
-            && user.starts_with("anon-")
-            && user
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    };
-    (*source == Source::New || renewed()).then(|| match signer {
-        Some(signer) => session_cookie(&signer.sign(user)),
-        None => session_cookie(user),
-    })
+impl Asked<'_> {
+    /// The answer for somebody who asks too often, by IP address or as this user.
+    async fn over_limit(&self, user: Option<&str>) -> Result<Option<Response>, JsValue> {
+        if js::is_admitted(self.bindings, self.headers, user).await? {
+            return Ok(None);
+        }
+        let (text, init) = refusal()?;
+        Response::new_with_opt_str_and_init(text.as_string().as_deref(), &init).map(Some)
+    }
+
+    /// The key that sessions are signed with, where a secret is bound.
+    fn key(&self) -> Option<Key> {
+        self.bindings.session_secret().map(key_of)
+    }
+
+    /// The cookie of a session; see [`session::open`] for when there can't be one.
+    fn session(&self, identity: &Identity, key: Option<&Key>) -> Option<String> {
+        match key {
+            Some(key) => Some(session::signed(
+                identity,
+                key,
+                self.now(),
+                self.address.secure,
+            )),
+            None => session::open(&identity.user),
+        }
+    }
+
+    /// The cookie to set: of a new session always, of a signed one when it is time, of an open
+    /// anonymous one again with each page.
+    fn cookie_to_set(&self, ask: Ask, identity: &Identity, key: Option<&Key>) -> Option<String> {
+        let Identity {
+            user,
+            source,
+            stale,
+            ..
+        } = identity;
+        let renewed = || {
+            key.is_none()
+                && *source == Source::Cookie
+                && ask == Ask::Page
+                && user.starts_with("anon-")
+        };
+        if *source == Source::New || *stale || renewed() {
+            self.session(identity, key)
+        } else {
+            None
+        }
+    }
+
+    /// What an object has to know of a request about share links.
+    fn for_shares(&self) -> Result<Headers, JsValue> {
+        let headers = Headers::new()?;
+        headers.set("origin", &self.address.origin())?;
+        if let Some(accept) = self.headers.get("accept")? {
+            headers.set("accept", &accept)?;
+        }
+        Ok(headers)
+    }
 }
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -341,20 +557,11 @@ pub(crate) async fn body(
         };
         return text(415, &why, &[]).map(Err);
     }
-    let mut form = Vec::new();
-    if request.body().is_some() {
-        let mut chunks = worker::Request::from(request)
-            .stream()
-            .map_err(JsValue::from)?;
-        while let Some(chunk) = chunks.next().await {
-            form.extend(chunk.map_err(JsValue::from)?);
-            if form.len() > limit::FORM {
-                return text(413, "The body is over 64 KiB.", &[]).map(Err);
-            }
-        }
-    }
-    match String::from_utf8(form) {
-        Ok(form) => Ok(Ok(form)),
+    let Some(body) = body::read(&request, limit::FORM).await? else {
+        return text(413, "The body is over 64 KiB.", &[]).map(Err);
+    };
+    match String::from_utf8(body) {
+        Ok(body) => Ok(Ok(body)),
         Err(_) => text(400, "The body is not UTF-8.", &[]).map(Err),
     }
 }

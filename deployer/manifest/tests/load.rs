@@ -44,11 +44,17 @@ fn the_todo_app_is_one_worker_with_an_object_per_user() {
     assert_eq!(worker.vars["SHARDING"], "user");
     assert_eq!(worker.durable_objects[0].binding, "TINYBASE_STORE");
     assert_eq!(worker.durable_objects[0].class, "TinyBaseStore");
-    let limiter = Binding::RateLimit {
-        limit: 100,
-        period: 60,
-    };
-    assert_eq!(worker.bindings, [("LIMITER".to_owned(), limiter)]);
+    let limiter = |limit| Binding::RateLimit { limit, period: 60 };
+    assert_eq!(
+        worker.bindings,
+        [
+            ("LIMITER".to_owned(), limiter(100)),
+            ("USER_LIMITER".to_owned(), limiter(1000)),
+        ]
+    );
+    let secrets: Vec<_> = worker.secrets.iter().map(|secret| &*secret.name).collect();
+    assert_eq!(secrets, ["SESSION_SECRET", "SESSION_SECRET_PREVIOUS"]);
+    assert!(worker.secrets.iter().all(|secret| secret.generate));
     let assets = worker.assets.as_ref().unwrap();
     assert_eq!(assets.directory, repository().join("app/public"));
     assert_eq!(assets.binding.as_deref(), Some("ASSETS"));

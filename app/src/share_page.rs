@@ -1,0 +1,145 @@
+//! The page of a list's share links, for browsers without JavaScript.
+
+use maud::{DOCTYPE, Markup, html};
+
+use crate::hop::Visit;
+use crate::identity::encode;
+use crate::share::{LABEL, Share, right_name};
+
+/// `made` is a link that was made just now: it is shown this once.
+pub fn render(visit: &Visit, shares: &[Share], made: Option<&str>) -> String {
+    let post = to(visit, "/shares");
+    document(
+        "Shared",
+        &html! {
+            h1 { "Share this list" }
+            @if let Some(link) = made {
+                p {
+                    label for="made" { "The link. Copy it now: it is not kept, so it can't be shown again." }
+                    input #made type="url" readonly value=(link);
+                }
+            }
+            form .add method="post" action=(post) {
+                label for="label" { "For whom?" }
+                input #label name="label" type="text" maxlength=(LABEL) autocomplete="off";
+                label for="right" { "They may" }
+                select #right name="right" {
+                    option value="read" { "read" }
+                    option value="write" { "read and write" }
+                }
+                button.solid name="action" value="create" { "Make a link" }
+            }
+            @if shares.is_empty() {
+                p { "Nobody has a link to this list." }
+            } @else {
+                ul role="list" {
+                    @for share in shares { (row(share, &post)) }
+                }
+            }
+            p { a href=(to(visit, "/")) { "Back to the list" } }
+        },
+    )
+}
+
+fn row(share: &Share, post: &str) -> Markup {
+    let name = if share.label.is_empty() {
+        "A link"
+    } else {
+        &share.label
+    };
+    html! {
+        li {
+            form method="post" action=(post) {
+                span { (name) " (" (right_name(share.right)) ") " }
+                input type="hidden" name="id" value=(share.id);
+                button name="action" value="revoke" aria-label={ "Revoke: " (name) } { "Revoke" }
+            }
+        }
+    }
+}
+
+/// The page for somebody who is not let in.
+pub fn refusal(why: &str) -> String {
+    document(
+        "Not open to you",
+        &html! {
+            h1 { "Not open to you" }
+            p { (why) }
+            p { a href="/" { "Your own list" } }
+        },
+    )
+}
+
+fn document(title: &str, main: &Markup) -> String {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) " – tiny" }
+                link rel="icon" href="/icon.svg" type="image/svg+xml";
+                link rel="stylesheet" href="/style.css";
+            }
+            body { main { (main) } }
+        }
+    }
+    .into_string()
+}
+
+/// `path`, for the same user.
+pub fn to(visit: &Visit, path: &str) -> String {
+    if visit.named {
+        format!("{path}?userId={}", encode(&visit.user))
+    } else {
+        path.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::Filter;
+    use crate::hop::Pass;
+    use crate::sheet::Right;
+
+    fn visit(named: bool) -> Visit {
+        Visit {
+            user: "a&b".into(),
+            named,
+            org: None,
+            list: String::new(),
+            pass: Pass::Own,
+            filter: Filter::All,
+            from: 0,
+        }
+    }
+
+    #[test]
+    fn links_can_be_made_and_revoked_by_forms() {
+        let share = Share {
+            id: "s1".into(),
+            right: Right::Read,
+            created: 0,
+            label: "<b>Bob</b>".into(),
+        };
+        let page = render(
+            &visit(true),
+            &[share],
+            Some("https://todo.example/?share=x"),
+        );
+        assert!(page.contains(r#"action="/shares?userId=a%26b""#));
+        assert!(page.contains(r#"value="https://todo.example/?share=x""#));
+        assert!(page.contains("&lt;b&gt;Bob&lt;/b&gt; (read)") && !page.contains("<b>"));
+        assert!(page.contains(r#"name="id" value="s1""#));
+        assert!(page.contains(r#"href="/?userId=a%26b""#));
+    }
+
+    #[test]
+    fn the_link_is_shown_once() {
+        let page = render(&visit(false), &[], None);
+        assert!(page.contains("Nobody has a link") && !page.contains("Copy it now"));
+        assert!(page.contains(r#"action="/shares""#));
+    }
+}
