@@ -56,6 +56,10 @@ const connection = new Connection(
       showConnection();
     },
     synced() {
+      if (!whole && isRefused()) {
+        complain("The clock of this device is more than 5 minutes late: what others do will not show.");
+        return;
+      }
       complain("");
       complete();
       usage.soon();
@@ -78,7 +82,16 @@ function startWithThePage() {
   const content = $("content")?.textContent;
   if (!content) return;
   store.setMergeableContent(revived(JSON.parse(content)));
-  whole = true;
+  whole = !isRefused();
+}
+
+/**
+ * Whether TinyBase took nothing of what the server has: it does so silently with all that was made
+ * over 5 minutes from now, as this device counts time.
+ */
+function isRefused() {
+  const there = Number($("filters").querySelector("[data-count=all]").textContent);
+  return there > 0 && store.getMergeableContentHashes()[0] === 0;
 }
 
 /** Deleted things are undefined, which JSON has no word for: TinyBase writes U+FFFC. */
@@ -190,7 +203,6 @@ $("redo")?.addEventListener("click", deeds.redo);
 if (mayWrite) {
   makeDraggable($("list"), {
     indexOf: (id) => list.indexOf(id),
-    length: () => list.length,
     move: moveTo,
   });
 }
@@ -354,7 +366,9 @@ if (whole) {
   list.reveal(Number(page.from));
   say("");
 }
-await shelf.load();
+// What was kept here comes first, unless the browser takes its time for it.
+await Promise.race([shelf.load().catch(() => {}), new Promise((go) => setTimeout(go, 2_000))]);
 shelf.keep();
 connection.open();
-navigator.serviceWorker?.register("/sw.js");
+// Without it the page does all but open offline.
+navigator.serviceWorker?.register("/sw.js").catch(() => {});

@@ -8,7 +8,7 @@ const SPEED = 12;
  * `move(id, index)` puts a todo before the one that is shown at `index` now, or at the end;
  * `indexOf(id)` says where one is shown.
  */
-export function makeDraggable(list, { indexOf, move, length }) {
+export function makeDraggable(list, { indexOf, move }) {
   let drag = null;
 
   list.addEventListener("pointerdown", (event) => {
@@ -17,7 +17,7 @@ export function makeDraggable(list, { indexOf, move, length }) {
     event.preventDefault();
     list.setPointerCapture(event.pointerId);
     row.toggleAttribute("data-dragged", true);
-    drag = { row, id: row.dataset.id, pointer: event.pointerId, from: event.pageY, y: event.clientY, target: null };
+    drag = { row, id: row.dataset.id, pointer: event.pointerId, from: event.pageY, y: event.clientY };
     drag.frame = requestAnimationFrame(step);
     addEventListener("keydown", escape, true);
   });
@@ -27,7 +27,9 @@ export function makeDraggable(list, { indexOf, move, length }) {
   });
 
   list.addEventListener("pointerup", (event) => {
-    if (event.pointerId === drag?.pointer) drop();
+    if (event.pointerId !== drag?.pointer) return;
+    drag.y = event.clientY;
+    drop();
   });
 
   list.addEventListener("pointercancel", (event) => {
@@ -41,42 +43,43 @@ export function makeDraggable(list, { indexOf, move, length }) {
     end();
   }
 
-  /** The row follows the pointer; a line shows where it would go. */
+  /** The row follows the pointer, and the others make room for it. */
   function step() {
     const { row, y, from } = drag;
     if (y < EDGE) scrollBy(0, -SPEED);
     else if (y > innerHeight - EDGE) scrollBy(0, SPEED);
     row.style.translate = `0 ${Math.round(y + scrollY - from)}px`;
-    const others = [...list.querySelectorAll(".todo")].filter((other) => other !== row);
-    const below = others.find((other) => {
-      const { top, height } = other.getBoundingClientRect();
-      return y < top + height / 2;
-    });
-    mark(below ? { row: below, side: "above" } : others.length ? { row: others.at(-1), side: "below" } : null);
+    const { others, own, to } = aim();
+    for (const [at, other] of others.entries()) {
+      const way = at < own ? Number(at >= to) : -Number(at < to);
+      other.style.translate = way ? `0 ${way * row.offsetHeight}px` : "";
+    }
     drag.frame = requestAnimationFrame(step);
   }
 
-  function mark(target) {
-    drag.target?.row.removeAttribute("data-drop");
-    if (target) target.row.dataset.drop = target.side;
-    drag.target = target;
+  /** Which of the other rows it would be put before, by where they are when nothing is dragged. */
+  function aim() {
+    const rows = [...list.querySelectorAll(".todo")];
+    const others = rows.filter((other) => other !== drag.row);
+    const at = drag.y + scrollY;
+    const below = others.findIndex((other) => at < other.offsetTop + other.offsetHeight / 2);
+    return { others, own: rows.indexOf(drag.row), to: below < 0 ? others.length : below };
   }
 
   function drop() {
-    const { id, target } = drag;
+    const { id } = drag;
+    const { others, to } = aim();
     end();
-    if (!target) return;
-    const index = indexOf(target.row.dataset.id);
-    if (index < 0) return;
-    const to = target.side === "above" ? index : Math.min(index + 1, length());
+    if (others.length === 0) return;
+    const next = others[to];
+    const index = next ? indexOf(next.dataset.id) : indexOf(others.at(-1).dataset.id) + 1;
     const at = indexOf(id);
-    if (to !== at && to !== at + 1) move(id, to);
+    if (index !== at && index !== at + 1) move(id, index);
   }
 
   function end() {
     cancelAnimationFrame(drag.frame);
-    mark(null);
-    drag.row.style.translate = "";
+    for (const row of list.querySelectorAll(".todo")) row.style.translate = "";
     drag.row.removeAttribute("data-dragged");
     removeEventListener("keydown", escape, true);
     if (list.hasPointerCapture(drag.pointer)) list.releasePointerCapture(drag.pointer);

@@ -71,8 +71,8 @@ export class Shelf {
     });
   }
 
-  /** One window of the browser at a time. */
+  /** One window of the browser at a time, where browsers can tell: not in pages without TLS. */
   #alone(act) {
-    return navigator.locks.request(this.#name, act);
+    return navigator.locks ? navigator.locks.request(this.#name, act) : act();
   }
 }
