@@ -100,6 +100,10 @@ impl Links<'_> {
             org.as_deref().map(|org| ("org", org)),
             // Only lists that are shared within an organisation are called by their names.
             matches!(self.0.pass, Pass::Member { .. }).then_some(("list", &*self.0.list)),
+            match &self.0.pass {
+                Pass::Share(token) => Some(("share", &**token)),
+                Pass::Own | Pass::Member { .. } => None,
+            },
         ];
         let mut url = path.to_owned();
         for (name, value) in own.iter().flatten().chain(more) {
@@ -602,6 +606,13 @@ mod tests {
         alice.pass = Pass::Member { owner: false };
         let there = "/?userId=alice&org=a%26b&list=plan%209&filter=active";
         assert_eq!(back(&alice), there);
+    }
+
+    #[test]
+    fn links_go_on_by_the_link_that_let_in() {
+        let mut guest = visit("anon-1-abc", false, Filter::Active);
+        guest.pass = Pass::Share("t0ken".into());
+        assert_eq!(back(&guest), "/?share=t0ken&filter=active");
     }
 
     #[test]
