@@ -5,6 +5,7 @@ mod chance;
 mod converging;
 mod killed;
 mod meeting;
+mod pages;
 
 use serde_json::{Value, json};
 

@@ -228,6 +228,14 @@ impl Client {
         assert_eq!(found, is, "{} at {at}", self.id);
     }
 
+    /// Waits until it has a todo with this text.
+    pub async fn has(&self, text: &str) {
+        let found = self
+            .tell("has", json!({"text": text, "ms": ms(PATIENCE)}))
+            .await;
+        assert_eq!(found, true, "{} has no todo `{text}`", self.id);
+    }
+
     /// Sent and received, since it was made or told to forget.
     pub async fn traffic(&self) -> [Traffic; 2] {
         let traffic = self.ask("traffic").await;

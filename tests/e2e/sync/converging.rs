@@ -226,7 +226,8 @@ impl Room {
     }
 }
 
-fn op(chance: &mut Chance) -> Value {
+/// Any edit.
+pub(super) fn op(chance: &mut Chance) -> Value {
     let row = chance.of(&ROWS);
     let cell = chance.of(&CELLS);
     match chance.below(10) {

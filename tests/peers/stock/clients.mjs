@@ -173,6 +173,16 @@ const differences = (ids) => {
 // Cheap to look at again and again, and never the same where a table differs.
 const tablesHash = (id) => named(id).store.getMergeableContentHashes()[0];
 
+// Looks until it fits, or time is up.
+const within = async (ms, look, fits) => {
+  const until = Date.now() + ms;
+  for (;;) {
+    const seen = look();
+    if (fits(seen) || Date.now() > until) return seen;
+    await delay(5);
+  }
+};
+
 const commands = {
   client: (options) => void clients.set(options.id, new Client(options)),
   online: ({id}) => named(id).online(),
@@ -204,14 +214,15 @@ const commands = {
   },
 
   // Waits until this cell is that; answers what it is.
-  async cell({id, at, is, ms}) {
-    const until = Date.now() + ms;
-    for (;;) {
-      const cell = named(id).store.getCell(...at) ?? null;
-      if (cell === is || Date.now() > until) return cell;
-      await delay(5);
-    }
-  },
+  cell: ({id, at, is, ms}) => within(ms, () => named(id).store.getCell(...at) ?? null, (cell) => cell === is),
+
+  // Waits until a todo has this text; answers whether one has.
+  has: ({id, text, ms}) =>
+    within(
+      ms,
+      () => Object.values(named(id).store.getTable('todos')).some((todo) => todo.text === text),
+      (found) => found,
+    ),
 };
 
 for await (const line of createInterface({input: process.stdin})) {
