@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use camino::Utf8Path;
+use tiny_assets::Package;
 use tiny_cloudflare::Secret;
 use tiny_manifest::{LoadOptions, StageName};
 
@@ -62,6 +63,7 @@ fn desired(folder: &Utf8Path) -> Desired {
         ("public/_headers", "/*\n  x-a: b\n"),
         ("public/.assetsignore", "*.map\n"),
         ("public/app.map", "{}"),
+        ("package/dist/index.mjs", "export {}"),
         ("migrations/0002.sql", "SELECT 2"),
         ("migrations/0001.sql", "SELECT 1"),
         ("tiny.toml", MANIFEST),
@@ -86,7 +88,13 @@ fn desired(folder: &Utf8Path) -> Desired {
         ("back".to_owned(), code("b")),
     ]);
     let secret = |name: &str| (name == "AT_HAND").then(|| Secret::new("value"));
-    Desired::of(&stack, code, &BTreeMap::new(), &secret).unwrap()
+    let package = Package {
+        name: "left-pad 1.3.0".to_owned(),
+        folder: folder.join("package"),
+        files: vec![("dist/index.mjs".to_owned(), "vendor/pad.js".to_owned())],
+    };
+    let packages = BTreeMap::from([("web".to_owned(), vec![package])]);
+    Desired::of(&stack, code, &packages, &secret).unwrap()
 }
 
 fn at(text: &str) -> Address {
@@ -167,12 +175,19 @@ fn a_worker_is_wanted_with_all_that_the_manifest_says() {
     assert_eq!(web.bindings["ASSETS"], BindingSpec::Assets);
     let assets = web.assets.as_ref().unwrap();
     let files: Vec<&String> = assets.files.keys().collect();
-    assert_eq!(files, ["/index.html"]);
+    assert_eq!(files, ["/index.html", "/vendor/pad.js"]);
     let page = &assets.files["/index.html"];
     assert_eq!(page.hash, asset_hash(b"<p>hello", "html"));
     assert_eq!(
         page.content_type.as_deref(),
         Some("text/html; charset=utf-8")
+    );
+    // The place in the site says what a file is, as if it lay there.
+    let of_package = &assets.files["/vendor/pad.js"];
+    assert_eq!(of_package.hash, asset_hash(b"export {}", "js"));
+    assert_eq!(
+        of_package.content_type.as_deref(),
+        Some("text/javascript; charset=utf-8")
     );
     assert_eq!(assets.config.headers.as_deref(), Some("/*\n  x-a: b\n"));
     let consumer = &worker(&desired, "back").consumers["jobs"];
