@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 use tinybase::frame::{self, Assembler, Frame, FrameError, Payload, SERVER};
-use tinybase::{Changes, MessageKind, Value};
+use tinybase::{Changes, MessageKind, Rest, Value};
 
 use crate::entry::{Entry, Key};
 use crate::gate::Limits;
@@ -74,6 +74,8 @@ pub struct Turn {
     /// What is to be deleted, together with what is written.
     pub gone: Vec<Key>,
     pub mail: Vec<Mail>,
+    /// What a member is to be sent after the mail, one message at a time: see [`Room::rest`].
+    pub rest: Vec<(MemberId, Rest)>,
     /// Those who can't stay, and why.
     pub dismissed: Vec<(MemberId, Rejection)>,
     /// When to ask everybody anew, in milliseconds since 1970: somebody's clock is ahead, and what
@@ -272,12 +274,7 @@ impl Room {
     }
 
     /// Takes in what the list was once, with the clocks of then: from a backup.
-    pub fn merge(
-        &mut self,
-        changes: Changes<'_>,
-        size: u64,
-        now: u64,
-    ) -> Result<Turn, Rejection> {
+    pub fn merge(&mut self, changes: Changes<'_>, size: u64, now: u64) -> Result<Turn, Rejection> {
         self.list.merge(changes, self.limits, size, now)?;
         Ok(self.settle(None, News::Batch, now))
     }
@@ -324,7 +321,12 @@ impl Room {
         if !to.is_empty() && to != SERVER {
             return Ok(self.forward(id, &client, to, message, now));
         }
-        let received = self.list.receive(message, self.limits, size, now)?;
+        let received = if may_write {
+            self.list.receive(message, self.limits, size, now)?
+        } else {
+            let store = self.list.store();
+            store.receive_nothing(message).map_err(malformed)?
+        };
         // Questions and announcements meant for all are answered here and not passed on: what
         // there is to know is here, and a thousand answers are no better than one.
         let news = if to.is_empty() && received.forwardable {
@@ -336,10 +338,16 @@ impl Room {
         for reply in received.replies {
             turn.post(To::Members(vec![id]), &reply, now);
         }
+        turn.rest = received.rest.into_iter().map(|rest| (id, rest)).collect();
         if received.applied.ahead.stamps > 0 {
             turn.ask_again = Some(received.applied.ahead.until);
         }
         Ok(turn)
+    }
+
+    /// What one of [`Turn::rest`] says.
+    pub fn rest(&self, rest: &Rest, now: u64) -> Vec<String> {
+        frame_of(SERVER, &self.list.store().rest(rest), now)
     }
 
     /// Hands a message to the one client that it is for, if that is here.

@@ -5,12 +5,100 @@ use std::fmt::Write as _;
 
 use crate::cells::Cell;
 use crate::content::{end, object};
+use crate::hlc::Hlc;
 use crate::json::{Malformed, Reader};
 use crate::store::{Map, Store};
 use crate::text::quote_into;
 use crate::value::Form;
 
+/// Bytes of rows in one message, about; stock clients take no message of over 16 MiB.
+const MOST: usize = 4 * 1024 * 1024;
+
+/// Rows that an answer had no room for: see [`Store::rest`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rest(Vec<Lacking>);
+
+/// Rows of a table that a peer lacks, and since which revision it does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Lacking {
+    table: usize,
+    since: u32,
+    rows: Vec<usize>,
+}
+
 impl Store {
+    /// The message that tells what an answer had no room for. To be made before the next change.
+    pub fn rest(&self, rest: &Rest) -> String {
+        let mut out = format!("[null,{},[[", crate::MessageKind::ContentDiff.number());
+        self.write_lacking(&mut out, &rest.0, true);
+        end(&mut out, self.map_clock(Map::Tables));
+        out.push_str(",[{}],1]]");
+        out
+    }
+
+    /// Divides what a peer lacks into messages; the first is for the answer.
+    fn portions(&self, lacking: Vec<Lacking>) -> (Vec<Lacking>, Vec<Rest>) {
+        let mut portions = vec![Vec::new()];
+        let mut room = MOST;
+        for Lacking { table, since, rows } in lacking {
+            let mut here = Vec::new();
+            for row in rows {
+                let bytes = self.bytes_of(table, row, since);
+                if bytes > room && room < MOST {
+                    let rows = std::mem::take(&mut here);
+                    push(&mut portions, Lacking { table, since, rows });
+                    portions.push(Vec::new());
+                    room = MOST;
+                }
+                room = room.saturating_sub(bytes);
+                here.push(row);
+            }
+            push(
+                &mut portions,
+                Lacking {
+                    table,
+                    since,
+                    rows: here,
+                },
+            );
+        }
+        let mut portions = portions.into_iter();
+        let first = portions.next().unwrap_or_default();
+        (first, portions.map(Rest).collect())
+    }
+
+    /// About what a row takes in a message.
+    fn bytes_of(&self, table: usize, row: usize, since: u32) -> usize {
+        let (_, id, cells) = self.row_at(table, row);
+        let cells = cells
+            .list()
+            .iter()
+            .filter(|cell| cell.revision > since || since == 0);
+        // Quotes, brackets and a clock stand beside each name and value.
+        let bytes = cells.map(|cell| self.names.id(cell.name).len() + cell.value.bytes() + 28);
+        id.len() + 6 + bytes.sum::<usize>()
+    }
+
+    /// `{table: [{row: [cells]}]}`; `clocked`: with the clocks that tables have of
+    /// their own.
+    fn write_lacking(&self, out: &mut String, lacking: &[Lacking], clocked: bool) {
+        let tables = lacking.iter().map(|of| (self.table_at(of.table).0, of));
+        object(out, tables, |out, (_, of)| {
+            out.push('[');
+            let rows = of.rows.iter().map(|at| {
+                let (_, id, cells) = self.row_at(of.table, *at);
+                (id, (*at, cells))
+            });
+            object(out, rows, |out, (_, (at, cells))| {
+                let cells = cells.list().iter();
+                let cells = cells.filter(|cell| cell.revision > of.since || of.since == 0);
+                self.write_cells(out, cells, Map::Row(of.table, at), Form::Encoded);
+            });
+            let clock = self.map_clock(Map::Table(of.table));
+            end(out, if clocked { clock } else { Hlc::NONE });
+        });
+    }
+
     /// Answers `{table: hash}`: tables that the asker lacks, and the hashes of those that differ.
     ///
     /// A table whose hash is one of ours of the past is not walked further: the asker gets what
@@ -20,7 +108,7 @@ impl Store {
         &self,
         reader: &mut Reader<'_>,
         out: &mut String,
-    ) -> Result<(), Malformed> {
+    ) -> Result<Vec<Rest>, Malformed> {
         let mut asked = vec![None; self.tables.len()];
         reader.object(|reader, id| {
             let hash = reader.whole()?;
@@ -45,33 +133,23 @@ impl Store {
                 },
             }
         }
-        out.push_str("[[");
-        let sent = sent
-            .into_iter()
-            .map(|(at, since)| (self.table_at(at).0, (at, since)));
-        object(out, sent, |out, (_, (at, since))| {
-            self.write_rows_since(out, at, since);
+        let lacking = sent.into_iter().map(|(table, since)| {
+            let rows = self.tables[table].rows.values().enumerate();
+            let rows = rows.filter(|(_, row)| row.cells.revision > since || since == 0);
+            Lacking {
+                table,
+                since,
+                rows: rows.map(|(at, _)| at).collect(),
+            }
         });
+        let (first, rest) = self.portions(lacking.collect());
+        out.push_str("[[");
+        self.write_lacking(out, &first, true);
         end(out, self.map_clock(Map::Tables));
         out.push(',');
         hashes(out, differing.into_iter());
         out.push(']');
-        Ok(())
-    }
-
-    /// The cells of a table that changed after a revision, as a stamp.
-    fn write_rows_since(&self, out: &mut String, at: usize, since: u32) {
-        out.push('[');
-        let rows = self.tables[at].rows.iter().enumerate();
-        let rows = rows
-            .filter(|(_, (_, row))| row.cells.revision > since || since == 0)
-            .map(|(row_at, (id, row))| (&**id, (row_at, row)));
-        object(out, rows, |out, (_, (row_at, row))| {
-            let cells = row.cells.list().iter();
-            let cells = cells.filter(|cell| cell.revision > since || since == 0);
-            self.write_cells(out, cells, Map::Row(at, row_at), Form::Encoded);
-        });
-        end(out, self.map_clock(Map::Table(at)));
+        Ok(rest)
     }
 
     /// Answers `{table: {row: hash}}`: rows that the asker lacks, and the hashes of those that
@@ -80,7 +158,7 @@ impl Store {
         &self,
         reader: &mut Reader<'_>,
         out: &mut String,
-    ) -> Result<(), Malformed> {
+    ) -> Result<Vec<Rest>, Malformed> {
         let mut lacking = Vec::new();
         let mut differing = Vec::new();
         reader.object(|reader, id| {
@@ -100,7 +178,12 @@ impl Store {
             })?;
             if let Some((at, id, _)) = held {
                 if asked.contains(&false) {
-                    lacking.push((&**id, (at, asked)));
+                    let rows = asked.iter().enumerate().filter(|(_, asked)| !**asked);
+                    lacking.push(Lacking {
+                        table: at,
+                        since: 0,
+                        rows: rows.map(|(at, _)| at).collect(),
+                    });
                 }
                 if !differing_rows.is_empty() {
                     differing.push((&**id, differing_rows));
@@ -108,27 +191,17 @@ impl Store {
             }
             Ok(())
         })?;
+        let (first, rest) = self.portions(lacking);
         out.push_str("[[");
-        object(out, lacking.into_iter(), |out, (_, (at, asked))| {
-            out.push('[');
-            let rows = self.tables[at].rows.iter().enumerate().zip(asked);
-            let rows = rows
-                .filter(|(_, asked)| !asked)
-                .map(|((row_at, (id, row)), _)| (&**id, (row_at, row)));
-            object(out, rows, |out, (_, (row_at, row))| {
-                let cells = row.cells.list().iter();
-                self.write_cells(out, cells, Map::Row(at, row_at), Form::Encoded);
-            });
-            // The clock of the table stays out, as in TinyBase.
-            out.push(']');
-        });
+        // The clock of the table stays out, as in TinyBase.
+        self.write_lacking(out, &first, false);
         end(out, self.map_clock(Map::Tables));
         out.push(',');
         object(out, differing.into_iter(), |out, (_, rows)| {
             hashes(out, rows.into_iter());
         });
         out.push(']');
-        Ok(())
+        Ok(rest)
     }
 
     /// Answers `{table: {row: {cell: hash}}}` with the cells that differ or that the asker lacks.
@@ -291,6 +364,14 @@ impl Store {
 
     fn named_hash(&self, cell: &Cell) -> (&str, u32) {
         (self.names.id(cell.name), cell.hash)
+    }
+}
+
+fn push(portions: &mut [Vec<Lacking>], lacking: Lacking) {
+    if let Some(portion) = portions.last_mut()
+        && !lacking.rows.is_empty()
+    {
+        portion.push(lacking);
     }
 }
 

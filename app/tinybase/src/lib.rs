@@ -60,6 +60,7 @@ mod view;
 
 pub use batch::{Batch, Mark};
 pub use changes::{Changes, RowChanges};
+pub use diff::Rest;
 pub use fnv::hash;
 pub use forget::Compacted;
 pub use hlc::{BadClock, Clock, Hlc, client_of};

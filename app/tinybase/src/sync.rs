@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use crate::batch::Batch;
 use crate::changes::Changes;
+use crate::diff::Rest;
 use crate::json::{Malformed, Reader};
 use crate::store::{Applied, Store};
 use crate::value::Form;
@@ -39,7 +40,7 @@ impl MessageKind {
         Self::GetValueDiff,
     ];
 
-    fn number(self) -> u8 {
+    pub(crate) fn number(self) -> u8 {
         self as u8
     }
 }
@@ -113,6 +114,8 @@ impl Question {
 pub struct Received {
     /// Messages to send back to whom it came from, in this order.
     pub replies: Vec<String>,
+    /// What the replies had no room for. To be sent after them, as [`Store::rest`] writes it.
+    pub rest: Vec<Rest>,
     pub applied: Applied,
     /// Whether the message carried changes meant for all, so that whoever sent it has told the
     /// others already or counts on us to do so. False for an answer to a pull of ours: its news
@@ -139,6 +142,7 @@ struct Understood<'a> {
     changes: Changes<'a>,
     broadcast: bool,
     replies: Vec<String>,
+    rest: Vec<Rest>,
     /// Tables, and the peer's hashes of them, whose rows this is all about.
     asked: Vec<(usize, u32)>,
 }
@@ -167,12 +171,14 @@ impl Store {
             changes,
             broadcast,
             mut replies,
+            rest,
             asked,
         } = self.understand(message)?;
         let offered = changes.len();
         if offered == 0 {
             return Ok(Received {
                 replies,
+                rest,
                 broadcast,
                 ..Received::default()
             });
@@ -189,6 +195,7 @@ impl Store {
         }
         Ok(Received {
             replies,
+            rest,
             applied,
             broadcast,
             forwardable: broadcast && verbatim && applied.taken == offered,
@@ -197,18 +204,23 @@ impl Store {
 
     /// As [`Store::receive`], from a peer that may change nothing, and so nothing of it is merged.
     /// Its questions are answered, and it is told to let go of what was deleted while it was away
-    /// for too long to find out by itself. Gives the messages to send back.
-    pub fn receive_nothing(&self, message: &str) -> Result<Vec<String>, Malformed> {
+    /// for too long to find out by itself.
+    pub fn receive_nothing(&self, message: &str) -> Result<Received, Malformed> {
         let Understood {
             changes,
             mut replies,
+            rest,
             ..
         } = self.understand(message)?;
         let stale = self.stale_in(&changes);
         if stale.len() > 0 {
             replies.push(self.refusal(&stale));
         }
-        Ok(replies)
+        Ok(Received {
+            replies,
+            rest,
+            ..Received::default()
+        })
     }
 
     fn understand<'a>(&self, message: &'a str) -> Result<Understood<'a>, Malformed> {
@@ -234,8 +246,9 @@ impl Store {
                 end(&mut reader)?;
             }
             question => {
-                let answer = self.answer(id, question, &mut reader)?;
+                let (answer, rest) = self.answer(id, question, &mut reader)?;
                 understood.replies.push(answer);
+                understood.rest = rest;
             }
         }
         Ok(understood)
@@ -266,8 +279,9 @@ impl Store {
         id: Option<&str>,
         question: MessageKind,
         reader: &mut Reader<'_>,
-    ) -> Result<String, Malformed> {
+    ) -> Result<(String, Vec<Rest>), Malformed> {
         let number = MessageKind::Response.number();
+        let mut rest = Vec::new();
         let mut out = match id {
             Some(id) => format!("[\"{id}\",{number},"),
             None => format!("[null,{number},"),
@@ -280,8 +294,8 @@ impl Store {
                 let [tables, values] = self.hashes();
                 let _ = write!(out, "[{tables},{values}]");
             }
-            MessageKind::GetTableDiff => self.answer_tables(reader, &mut out)?,
-            MessageKind::GetRowDiff => self.answer_rows(reader, &mut out)?,
+            MessageKind::GetTableDiff => rest = self.answer_tables(reader, &mut out)?,
+            MessageKind::GetRowDiff => rest = self.answer_rows(reader, &mut out)?,
             MessageKind::GetCellDiff => self.answer_cells(reader, &mut out)?,
             MessageKind::GetValueDiff => self.answer_values(reader, &mut out)?,
             MessageKind::Response | MessageKind::ContentHashes | MessageKind::ContentDiff => {
@@ -290,7 +304,7 @@ impl Store {
         }
         end(reader)?;
         out.push(']');
-        Ok(out)
+        Ok((out, rest))
     }
 
     /// Asks for whatever of the peer's hashes is not ours, now or in the past.

@@ -105,6 +105,15 @@ impl Value {
         }
     }
 
+    /// About how long its JSON is, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        match &self.0 {
+            Held::Undefined | Held::Null | Held::Bool(_) => 5,
+            Held::Number(_) => 24,
+            Held::Text(body) => body.len() + 2,
+        }
+    }
+
     pub fn is_undefined(&self) -> bool {
         self.0 == Held::Undefined
     }
