@@ -17,6 +17,7 @@ mod faults;
 mod lifetime;
 mod logs;
 mod packages;
+mod stacks;
 mod starting;
 mod sync;
 mod terminal;
