@@ -48,8 +48,8 @@ struct Sorted {
 #[derive(Debug, Default)]
 pub struct Committed {
     pub entries: Vec<Entry>,
-    /// The message that tells others; none when nothing changed.
-    pub news: Option<String>,
+    /// All that changed.
+    pub batch: Batch,
     /// The todos that changed.
     pub todos: Vec<Id>,
     /// Whether values changed that tell who is here.
@@ -239,10 +239,13 @@ impl List {
             return Committed::default();
         }
         self.sorted = None;
-        Committed {
-            news: Some(self.store.broadcast(&batch)),
-            ..self.committed(&batch)
-        }
+        let committed = self.committed(&batch);
+        Committed { batch, ..committed }
+    }
+
+    /// The message that tells others of a batch.
+    pub fn news(&self, batch: &Batch) -> String {
+        self.store.broadcast(batch)
     }
 
     fn committed(&self, batch: &Batch) -> Committed {

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 use tinybase::frame::{self, Assembler, Frame, FrameError, Payload, SERVER};
-use tinybase::{Changes, MessageKind, Rest, Value};
+use tinybase::{Batch, Changes, MessageKind, Rest, Value};
 
 use crate::entry::{Entry, Key};
 use crate::gate::Limits;
@@ -60,7 +60,30 @@ pub struct Room {
     members: BTreeMap<MemberId, Member>,
     /// There while somebody speaks the plain protocol.
     plain: Option<Plain>,
+    told: Told,
 }
+
+/// What all who sync were told last, and what they are still to be told.
+///
+/// A message to a thousand sockets takes the platform tens of milliseconds. So a broadcast is
+/// followed by a pause that is the longer the more there are, and what changes meanwhile is told
+/// at once when it is over.
+#[derive(Default)]
+struct Told {
+    at: u64,
+    waiting: Option<Waiting>,
+}
+
+struct Waiting {
+    batch: Batch,
+    /// The one who knows already, if all of it comes from one.
+    from: Option<MemberId>,
+}
+
+/// How many sockets a broadcast may reach for each millisecond of pause after it.
+const SOCKETS_A_MS: usize = 40;
+/// Shorter pauses are not made.
+const SHORTEST_PAUSE: u64 = 5;
 
 struct Plain {
     todos: Todos,
@@ -81,6 +104,8 @@ pub struct Turn {
     /// When to ask everybody anew, in milliseconds since 1970: somebody's clock is ahead, and what
     /// they did can't be taken before.
     pub ask_again: Option<u64>,
+    /// When [`Room::flush`] has something to tell, in milliseconds since 1970.
+    pub flush: Option<u64>,
     /// Whether todos or other things that are kept have changed.
     pub changed: bool,
 }
@@ -111,6 +136,7 @@ impl Room {
             limits,
             members: BTreeMap::new(),
             plain: None,
+            told: Told::default(),
         }
     }
 
@@ -220,12 +246,14 @@ impl Room {
 
     /// Forgets what was deleted so long ago that nobody is waited for who has not heard of it.
     pub fn forget(&mut self, now: u64) -> Turn {
+        // What waits is known by its place, and places change.
+        let flushed = self.flush(now);
         let before = now.saturating_sub(self.limits.horizon);
         let (gone, entries) = self.list.forget(before);
         Turn {
             entries,
             gone,
-            ..Turn::default()
+            ..flushed
         }
     }
 
@@ -434,27 +462,18 @@ impl Room {
     fn settle(&mut self, sender: Option<MemberId>, news: News, now: u64) -> Turn {
         let committed = self.list.commit();
         let mut turn = Turn::default();
-        let Some(message) = &committed.news else {
+        if committed.batch.is_empty() {
             return turn;
-        };
-        let texts = match news {
-            News::Frame(texts) => texts,
-            News::Batch => frame_of(SERVER, message, now),
-        };
-        if self.members.len() > usize::from(sender.is_some()) {
-            turn.mail.push(Mail {
-                to: To::Syncing { but: sender },
-                texts,
-            });
         }
         self.tell_plain(sender, &committed, now, &mut turn);
-        let presence = committed.presence;
+        self.tell(committed.batch, sender, news, now, &mut turn);
         turn.changed = !committed.entries.is_empty();
         turn.entries = committed.entries;
-        if presence {
+        if committed.presence {
             // Only the object says who is here.
             let right = self.presence(now);
             turn.mail.extend(right.mail);
+            turn.flush = turn.flush.or(right.flush);
         }
         turn
     }
@@ -463,10 +482,50 @@ impl Room {
     fn presence(&mut self, now: u64) -> Turn {
         let mut turn = Turn::default();
         let here = self.members.values().map(|member| &member.guest.who);
-        if self.list.tell_presence(here, now)
-            && let Some(message) = self.list.commit().news
-        {
-            turn.post(To::Syncing { but: None }, &message, now);
+        if self.list.tell_presence(here, now) {
+            let batch = self.list.commit().batch;
+            self.tell(batch, None, News::Batch, now, &mut turn);
+        }
+        turn
+    }
+
+    /// Tells all who sync, now or when the pause is over.
+    fn tell(
+        &mut self,
+        batch: Batch,
+        from: Option<MemberId>,
+        news: News,
+        now: u64,
+        turn: &mut Turn,
+    ) {
+        let pause = u64::try_from(self.members.len() / SOCKETS_A_MS).unwrap_or(u64::MAX);
+        let over = self.told.at.saturating_add(pause);
+        if let Some(waiting) = &mut self.told.waiting {
+            waiting.batch.absorb(batch);
+            waiting.from = waiting.from.filter(|first| Some(*first) == from);
+            turn.flush = Some(over);
+        } else if pause >= SHORTEST_PAUSE && now < over {
+            self.told.waiting = Some(Waiting { batch, from });
+            turn.flush = Some(over);
+        } else {
+            self.told.at = now;
+            let texts = match news {
+                News::Frame(texts) => texts,
+                News::Batch => frame_of(SERVER, &self.list.news(&batch), now),
+            };
+            let to = To::Syncing { but: from };
+            turn.mail.push(Mail { to, texts });
+        }
+    }
+
+    /// Tells what had to wait. [`Turn::flush`] says when.
+    pub fn flush(&mut self, now: u64) -> Turn {
+        let mut turn = Turn::default();
+        if let Some(Waiting { batch, from }) = self.told.waiting.take() {
+            self.told.at = now;
+            let texts = frame_of(SERVER, &self.list.news(&batch), now);
+            let to = To::Syncing { but: from };
+            turn.mail.push(Mail { to, texts });
         }
         turn
     }
@@ -898,6 +957,34 @@ mod tests {
             .says(0, &format!("S\n[\"pull.tables\",0,{old}]"))
             .unwrap();
         assert_eq!(story.texts(), ["bread"]);
+    }
+
+    #[test]
+    fn many_who_listen_are_told_of_quick_edits_at_once() {
+        let guests: Vec<Guest> = (0..400).map(|n| syncing(&n.to_string())).collect();
+        let mut story = Story::with(&guests);
+        story.now += 1_000;
+        let _ = story.room.flush(story.now);
+        story.now += 1_000;
+        story.sets(0, "1", "text", "tea").unwrap();
+        assert!(story.inbox(399)[0].starts_with("0's\n"));
+        for (member, todo) in [(0, "2"), (1, "3")] {
+            story.sets(member, todo, "text", "bread").unwrap();
+        }
+        assert_eq!(story.inbox(399), Vec::<String>::new());
+        assert_eq!(story.texts().len(), 3);
+        let turn = story.room.flush(story.now + 10);
+        story.carry_out(turn);
+        let heard = story.inbox(399);
+        assert!(
+            heard.len() == 1 && heard[0].starts_with("S\n[null,3,"),
+            "{heard:?}"
+        );
+        assert_eq!(heard[0].matches("bread").count(), 2);
+        assert!(!heard[0].contains("tea"));
+        // Two did it, so both are told what the other did.
+        assert_eq!(story.inbox(0).len(), 1);
+        assert_eq!(story.room.flush(story.now + 20), Turn::default());
     }
 
     #[test]

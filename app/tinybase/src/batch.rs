@@ -24,6 +24,14 @@ impl Batch {
         stamps.count()
     }
 
+    /// Adds what a later batch changed, for telling both at once.
+    pub fn absorb(&mut self, later: Self) {
+        self.touched.extend(later.touched);
+        self.touched.sort_unstable();
+        self.touched.dedup();
+        self.revision = self.revision.max(later.revision);
+    }
+
     /// The batch's number, which its stamps have from now on.
     pub fn revision(&self) -> u32 {
         self.revision
