@@ -12,4 +12,6 @@ pub const URL: &str = "https://object/call";
 pub enum Call {
     /// Something for an organisation's own object.
     Org { caller: Caller, errand: Errand },
+    /// All that the list of the object's one user has, for those who move to objects of their own.
+    All,
 }

@@ -3,6 +3,7 @@
 
 use tinybase::{Restore, Store};
 use wasm_bindgen::{JsCast as _, JsValue};
+use worker::js_sys::JSON;
 use worker::{SqlStorage, SqlStorageValue, State};
 
 use crate::entry::{self, Entry, Key};
@@ -126,6 +127,22 @@ impl Disk {
             }
         }
         Ok(restore.finish())
+    }
+
+    /// Whether anything was ever written to a list.
+    pub fn has_entries(&self, list: &str) -> worker::Result<bool> {
+        let query = "SELECT 1 FROM entries WHERE list = ? LIMIT 1";
+        let mut found = self.sql.exec(query, vec![list.into()])?.raw();
+        Ok(found.next().transpose()?.is_some())
+    }
+
+    /// What an older version kept under a key, as JSON.
+    pub fn old_text(&self, key: &str) -> Result<Option<String>, JsValue> {
+        let value = self.storage.kv().get(key)?;
+        if value.is_undefined() {
+            return Ok(None);
+        }
+        JSON::stringify(&value).map(|json| json.as_string())
     }
 
     /// The names of all lists.

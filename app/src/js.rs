@@ -20,6 +20,9 @@ extern "C" {
     #[wasm_bindgen(method, getter, js_name = SESSION_SECRET_PREVIOUS)]
     pub fn session_secret_before(this: &Bindings) -> Option<String>;
 
+    #[wasm_bindgen(method, getter, js_name = MIGRATE_FROM)]
+    pub fn migrate_from(this: &Bindings) -> Option<String>;
+
     #[wasm_bindgen(method, getter, js_name = TINYBASE_STORE)]
     pub fn stores(this: &Bindings) -> Option<Namespace>;
 
@@ -54,6 +57,15 @@ extern "C" {
     /// Has the object woken at that time, in milliseconds since 1970.
     #[wasm_bindgen(method, catch, js_name = setAlarm)]
     pub fn set_alarm(this: &Storage, at: f64) -> Result<Promise, JsValue>;
+
+    /// What is kept by keys beside the database.
+    #[wasm_bindgen(method, getter)]
+    pub fn kv(this: &Storage) -> Keys;
+
+    pub type Keys;
+
+    #[wasm_bindgen(method, catch)]
+    pub fn get(this: &Keys, key: &str) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(js_namespace = crypto, js_name = getRandomValues)]
     fn fill_with_randomness(bytes: &Uint8Array) -> Uint8Array;

@@ -26,10 +26,12 @@ use crate::hop::{Ask, Hop, Pass, Visit};
 use crate::identity::{decode, encode};
 use crate::import;
 use crate::js::{now, random};
+use crate::legacy;
 use crate::limit;
 use crate::list::{Edit, List};
 use crate::members::Members;
 use crate::message::{Rejection, close};
+use crate::notes;
 use crate::org::{Caller, Errand};
 use crate::page;
 use crate::presence::Who;
@@ -40,11 +42,14 @@ use crate::sheet::{Right, Sheet};
 use crate::sockets::Sockets;
 use crate::usage::Level;
 
+mod moving;
+
 #[wasm_bindgen]
 pub struct TinyBaseStore(Rc<Object>);
 
 struct Object {
     state: State,
+    env: Env,
     limits: Limits,
     awake: RefCell<Option<Awake>>,
 }
@@ -54,6 +59,8 @@ struct Awake {
     disk: Disk,
     shares: Shares,
     limits: Limits,
+    /// The object that the todos of this one's user are still to be copied from.
+    moves_from: Option<String>,
     rooms: BTreeMap<String, Room>,
     sockets: Sockets,
     /// Which list a socket has open.
@@ -78,11 +85,11 @@ struct Attachment {
 #[wasm_bindgen]
 impl TinyBaseStore {
     #[wasm_bindgen(constructor)]
-    #[expect(clippy::needless_pass_by_value, reason = "the platform's signature")]
     pub fn new(state: worker_sys::DurableObjectState, env: Env) -> Self {
         Self(Rc::new(Object {
             state: state.into(),
             limits: limits(&env),
+            env,
             awake: RefCell::default(),
         }))
     }
@@ -94,42 +101,13 @@ impl TinyBaseStore {
         if let Some(response) = self.0.awake()?.kept.answer(key, cookie)? {
             return Ok(response.into());
         }
-        let Some(Hop { ask, visit, cookie }) = Hop::from_url(&url) else {
+        let Some(hop) = Hop::from_url(&url) else {
             return self.call(&url, request);
         };
-        let cookie = cookie.as_deref();
-        let Admitted { right, share } = match self.0.awake()?.admit(ask, &visit)? {
-            Ok(admitted) => admitted,
-            Err(why) => return answer::not_let_in(ask, why).map(Into::into),
-        };
-        match ask {
-            Ask::Page | Ask::Json => self.0.awake()?.read(ask, &visit, right, key, cookie),
-            Ask::Usage => self.0.awake()?.usage(&visit, cookie),
-            Ask::Export => self.0.awake()?.export(&visit, cookie),
-            Ask::Shares => {
-                let response = self.0.awake()?.shares.show(&visit, &request.headers())?;
-                answer::with_cookie(response, cookie)
-            }
-            Ask::Plain | Ask::Sync => {
-                let guest = Guest {
-                    right,
-                    who: Who::of(&visit.user),
-                    share,
-                    dialect: dialect(ask, request)?,
-                };
-                self.0.connect(guest, &visit.list, cookie)
-            }
-            Ask::Form | Ask::Share | Ask::Import => {
-                let posted = Posted {
-                    ask,
-                    visit,
-                    cookie: cookie.map(str::to_owned),
-                    request: Clone::clone(request),
-                };
-                return Ok(self.post(posted));
-            }
+        if self.0.awake()?.are_elsewhere(&hop.visit) {
+            return Ok(self.answer_after_move(request, hop));
         }
-        .map(Into::into)
+        self.answer(request, key, hop)
     }
 
     #[wasm_bindgen(js_name = webSocketMessage)]
@@ -185,6 +163,44 @@ impl TinyBaseStore {
 }
 
 impl TinyBaseStore {
+    /// A response, or the promise of one; `key` is what answers of this kind are kept by.
+    fn answer(&self, request: &Request, key: &str, hop: Hop) -> Result<JsValue, JsValue> {
+        let Hop { ask, visit, cookie } = hop;
+        let cookie = cookie.as_deref();
+        let Admitted { right, share } = match self.0.awake()?.admit(ask, &visit)? {
+            Ok(admitted) => admitted,
+            Err(why) => return answer::not_let_in(ask, why).map(Into::into),
+        };
+        match ask {
+            Ask::Page | Ask::Json => self.0.awake()?.read(ask, &visit, right, key, cookie),
+            Ask::Usage => self.0.awake()?.usage(&visit, cookie),
+            Ask::Export => self.0.awake()?.export(&visit, cookie),
+            Ask::Shares => {
+                let response = self.0.awake()?.shares.show(&visit, &request.headers())?;
+                answer::with_cookie(response, cookie)
+            }
+            Ask::Plain | Ask::Sync => {
+                let guest = Guest {
+                    right,
+                    who: Who::of(&visit.user),
+                    share,
+                    dialect: dialect(ask, request)?,
+                };
+                self.0.connect(guest, &visit.list, cookie)
+            }
+            Ask::Form | Ask::Share | Ask::Import => {
+                let posted = Posted {
+                    ask,
+                    visit,
+                    cookie: cookie.map(str::to_owned),
+                    request: Clone::clone(request),
+                };
+                return Ok(self.post(posted));
+            }
+        }
+        .map(Into::into)
+    }
+
     fn post(&self, posted: Posted) -> JsValue {
         let object = Rc::clone(&self.0);
         let answer = async move {
@@ -215,6 +231,10 @@ impl TinyBaseStore {
             let call = serde_json::from_str(&call).map_err(|error| error.to_string())?;
             let response = match call {
                 Call::Org { caller, errand } => object.awake()?.organise(&caller, errand)?,
+                Call::All => {
+                    let all = object.awake()?.room("")?.list().export();
+                    Kind::Json.answer(&Uint8Array::from(all.as_bytes()), None)?
+                }
             };
             Ok(response.into())
         };
@@ -268,7 +288,7 @@ impl Object {
             .as_ref()
             .is_none_or(|awake| awake.spoilt)
         {
-            let awake = Awake::from_sleep(&self.state, self.limits)?;
+            let awake = Awake::from_sleep(self)?;
             self.awake.replace(Some(awake));
         }
         RefMut::filter_map(self.awake.borrow_mut(), Option::as_mut)
@@ -287,14 +307,19 @@ impl Object {
 }
 
 impl Awake {
-    fn from_sleep(state: &State, limits: Limits) -> worker::Result<Self> {
+    fn from_sleep(object: &Object) -> worker::Result<Self> {
+        let Object { state, limits, .. } = object;
         let disk = Disk::open(state)?;
         duties::prepare(&disk)?;
+        notes::prepare(&disk)?;
+        legacy::upgrade(&disk, now(), random())?;
+        let moves_from = moving::is_due(&disk, object.env.unchecked_ref())?;
         let forgets = duties::is_scheduled(&disk, Duty::Forget)?;
         let mut awake = Self {
             disk,
             shares: Shares::open(state)?,
-            limits,
+            limits: *limits,
+            moves_from,
             rooms: BTreeMap::new(),
             sockets: Sockets::new(),
             places: BTreeMap::new(),

@@ -39,7 +39,7 @@ pub fn restore<E>(
     mut write: impl FnMut(Turn) -> Result<(), E>,
 ) -> Result<usize, Stopped<E>> {
     let others = others(room.list().store(), bytes)?;
-    let mut changed = others.len();
+    let mut restored = others.len();
     for batch in others.chunks(BATCH) {
         let turn = room.edit(batch.to_vec(), size(), now);
         write(turn.map_err(Stopped::Refused)?).map_err(Stopped::Unwritten)?;
@@ -56,11 +56,11 @@ pub fn restore<E>(
             .into_iter()
             .filter_map(|wanted| back(store, wanted))
             .collect();
-        changed += edits.len();
+        restored += edits.len();
         let turn = room.edit(edits, size(), now);
         write(turn.map_err(Stopped::Refused)?).map_err(Stopped::Unwritten)?;
     }
-    Ok(changed)
+    Ok(restored)
 }
 
 fn damaged<E>(error: impl std::fmt::Display) -> Stopped<E> {
