@@ -81,7 +81,7 @@ struct Waiting {
 }
 
 /// How many sockets a broadcast may reach for each millisecond of pause after it.
-const SOCKETS_A_MS: usize = 40;
+const SOCKETS_A_MS: usize = 10;
 /// Shorter pauses are not made.
 const SHORTEST_PAUSE: u64 = 5;
 
