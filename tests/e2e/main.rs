@@ -18,6 +18,7 @@ mod lifetime;
 mod logs;
 mod packages;
 mod stacks;
+mod safety;
 mod starting;
 mod sync;
 mod terminal;
