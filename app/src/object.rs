@@ -4,16 +4,17 @@
 //! wakes up is in the database and in what is attached to each socket.
 
 use std::cell::{RefCell, RefMut};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::panic::AssertUnwindSafe;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 use worker::js_sys::{JsString, Reflect, Uint8Array};
-use worker::wasm_bindgen_futures::{JsFuture, future_to_promise};
+use worker::wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
 use worker::web_sys::{self, Request, Response, ResponseInit};
-use worker::{Env, State, WebSocket, WebSocketPair, console_error, worker_sys};
+use worker::{Delay, Env, State, WebSocket, WebSocketPair, console_error, worker_sys};
 
 use crate::answer::{self, JSON, PAGE, text};
 use crate::body;
@@ -48,6 +49,7 @@ mod moving;
 pub struct TinyBaseStore(Rc<Object>);
 
 struct Object {
+    me: Weak<Object>,
     state: State,
     env: Env,
     limits: Limits,
@@ -68,6 +70,9 @@ struct Awake {
     kept: Kept,
     /// Whether old deletions are to be forgotten some day.
     forgets: bool,
+    /// The lists whose broadcasts wait for a timer.
+    flushing: BTreeSet<String>,
+    object: Weak<Object>,
     /// Memory has got ahead of the disk: it is to be read anew.
     spoilt: bool,
 }
@@ -86,7 +91,8 @@ struct Attachment {
 impl TinyBaseStore {
     #[wasm_bindgen(constructor)]
     pub fn new(state: worker_sys::DurableObjectState, env: Env) -> Self {
-        Self(Rc::new(Object {
+        Self(Rc::new_cyclic(|me| Object {
+            me: Weak::clone(me),
             state: state.into(),
             limits: limits(&env),
             env,
@@ -325,6 +331,8 @@ impl Awake {
             places: BTreeMap::new(),
             kept: Kept::default(),
             forgets,
+            flushing: BTreeSet::new(),
+            object: Weak::clone(&object.me),
             spoilt: false,
         };
         let mut guests: BTreeMap<String, Vec<(MemberId, Guest)>> = BTreeMap::new();
@@ -596,6 +604,36 @@ impl Awake {
         Ok(())
     }
 
+    /// Tells later what a list has to tell.
+    fn flush_at(&mut self, list: &str, at: u64) {
+        if !self.flushing.insert(list.to_owned()) {
+            return;
+        }
+        let (object, list) = (Weak::clone(&self.object), list.to_owned());
+        let pause = Delay::from(Duration::from_millis(at.saturating_sub(now())));
+        spawn_local(async move {
+            pause.await;
+            let flushed = object.upgrade().map(|object| {
+                let mut awake = object.awake()?;
+                awake.flushing.remove(&list);
+                let turn = awake.room(&list)?.flush(now());
+                awake.carry_out(&list, turn)
+            });
+            if let Some(Err(error)) = flushed {
+                console_error!("a list was not told: {:?}", error);
+            }
+        });
+    }
+
+    fn send(&mut self, to: &[MemberId], texts: Vec<String>) -> Result<(), JsValue> {
+        for text in texts {
+            for lost in self.sockets.send(to, &JsString::from(text)) {
+                self.leave(lost)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Writes what is to be written, then tells everybody. The platform holds what is sent back
     /// until the disk has what was written.
     fn carry_out(&mut self, list: &str, turn: Turn) -> Result<(), JsValue> {
@@ -620,11 +658,14 @@ impl Awake {
                 To::Members(members) => members,
                 To::Syncing { but } => self.room(list)?.syncing(but),
             };
-            for text in texts {
-                for lost in self.sockets.send(&to, &JsString::from(text)) {
-                    self.leave(lost)?;
-                }
-            }
+            self.send(&to, texts)?;
+        }
+        if let Some(at) = turn.flush {
+            self.flush_at(list, at);
+        }
+        for (member, rest) in turn.rest {
+            let texts = self.room(list)?.rest(&rest, now());
+            self.send(&[member], texts)?;
         }
         for (member, rejection) in turn.dismissed {
             self.dismiss(member, &rejection)?;
