@@ -41,11 +41,11 @@ pub const TEXT: [Header; 4] = [
 ];
 
 /// What is no page does nothing, should a browser be led to show it.
-const INERT: Header = (
+pub const INERT: Header = (
     "content-security-policy",
     "default-src 'none'; frame-ancestors 'none'",
 );
-const NOSNIFF: Header = ("x-content-type-options", "nosniff");
+pub const NOSNIFF: Header = ("x-content-type-options", "nosniff");
 
 pub fn init<'h>(
     status: u16,

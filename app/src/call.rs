@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::org::{Caller, Errand};
+use crate::times::Times;
 
 /// Where calls go: a URL that only worker and objects ever see.
 pub const URL: &str = "https://object/call";
@@ -14,4 +15,6 @@ pub enum Call {
     Org { caller: Caller, errand: Errand },
     /// All that the list of the object's one user has, for those who move to objects of their own.
     All,
+    /// How long the object's answers took, as an isolate of the worker saw it.
+    Times(Times),
 }

@@ -12,15 +12,18 @@ pub enum Duty {
     AskAgain,
     /// To forget what was deleted long ago.
     Forget,
+    /// To back up the lists that changed.
+    BackUp,
 }
 
 impl Duty {
-    const EVERY: [Self; 2] = [Self::AskAgain, Self::Forget];
+    const EVERY: [Self; 3] = [Self::AskAgain, Self::Forget, Self::BackUp];
 
     fn name(self) -> &'static str {
         match self {
             Self::AskAgain => "ask-again",
             Self::Forget => "forget",
+            Self::BackUp => "back-up",
         }
     }
 }

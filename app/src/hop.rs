@@ -12,14 +12,22 @@ pub enum Ask {
     Page,
     Json,
     Usage,
+    /// What the object counts, for Prometheus.
+    Metrics,
+    /// The same as JSON.
+    MetricsAsJson,
     Export,
     /// The list's share links, as the visitor's `Accept` says.
     Shares,
+    /// Which backups of the list there are.
+    Backups,
     /// With a posted form as the body.
     Form,
     /// With a posted form that makes or revokes a share link, and where the link is to lead in
     /// `Origin`.
     Share,
+    /// With a posted form that makes or restores a backup.
+    BackUp,
     /// With what is imported as the body.
     Import,
     /// With the upgrade to a WebSocket that speaks the plain protocol.
@@ -29,14 +37,18 @@ pub enum Ask {
 }
 
 impl Ask {
-    const EVERY: [Self; 10] = [
+    const EVERY: [Self; 14] = [
         Self::Page,
         Self::Json,
         Self::Usage,
+        Self::Metrics,
+        Self::MetricsAsJson,
         Self::Export,
         Self::Shares,
+        Self::Backups,
         Self::Form,
         Self::Share,
+        Self::BackUp,
         Self::Import,
         Self::Plain,
         Self::Sync,
@@ -47,10 +59,14 @@ impl Ask {
             Self::Page => "/page",
             Self::Json => "/json",
             Self::Usage => "/usage",
+            Self::Metrics => "/metrics",
+            Self::MetricsAsJson => "/metrics-as-json",
             Self::Export => "/export",
             Self::Shares => "/shares",
+            Self::Backups => "/backups",
             Self::Form => "/form",
             Self::Share => "/share",
+            Self::BackUp => "/back-up",
             Self::Import => "/import",
             Self::Plain => "/plain",
             Self::Sync => "/sync",
@@ -65,7 +81,12 @@ impl Ask {
                 Right::Read
             }
             Self::Form | Self::Import => Right::Write,
-            Self::Shares | Self::Share => Right::Own,
+            Self::Metrics
+            | Self::MetricsAsJson
+            | Self::Shares
+            | Self::Share
+            | Self::Backups
+            | Self::BackUp => Right::Own,
         }
     }
 
@@ -73,8 +94,25 @@ impl Ask {
     /// name.
     pub fn is_guarded(self) -> bool {
         match self {
-            Self::Form | Self::Share | Self::Import | Self::Plain | Self::Sync => true,
-            Self::Page | Self::Json | Self::Usage | Self::Export | Self::Shares => false,
+            Self::Form | Self::Share | Self::BackUp | Self::Import | Self::Plain | Self::Sync => {
+                true
+            }
+            Self::Page
+            | Self::Json
+            | Self::Usage
+            | Self::Metrics
+            | Self::MetricsAsJson
+            | Self::Export
+            | Self::Shares
+            | Self::Backups => false,
+        }
+    }
+
+    /// What it is counted as.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MetricsAsJson => Self::Metrics.name(),
+            _ => self.path().trim_start_matches('/'),
         }
     }
 }

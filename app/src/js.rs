@@ -2,9 +2,10 @@
 //! what runs on every request.
 
 use wasm_bindgen::prelude::*;
-use worker::js_sys::{JsString, Promise, Uint8Array};
+use worker::js_sys::{Date, JsString, Promise, Uint8Array};
 use worker::wasm_bindgen_futures::JsFuture;
 use worker::web_sys::{Headers, Request, ResponseInit};
+use worker::worker_sys::Context;
 
 #[wasm_bindgen]
 extern "C" {
@@ -86,9 +87,65 @@ extern "C" {
         return (await Promise.all(asked)).every(({ success }) => success);
     }
 
-    export async function readIfAdmitted(bindings, headers, user, name, url, refusal, init) {
+    // How long the answers of objects took, by their names, until they are told: see `times.rs`.
+    const BOUNDS = [5, 10, 25, 50, 100, 250, 500, 1_000, 2_500];
+    const MOST_ANSWERS = 100;
+    const LONGEST_WAIT = 300_000;
+    const MOST_OBJECTS = 1_000;
+    const times = new Map();
+
+    // Whether they are now to be told.
+    function note(name, took, failed) {
+        let noted = times.get(name);
+        if (!noted) {
+            // Of more objects than that, those heard of first are forgotten.
+            if (times.size >= MOST_OBJECTS) times.delete(times.keys().next().value);
+            const buckets = BOUNDS.map(() => 0).concat(0);
+            noted = { since: Date.now(), count: 0, failed: 0, sum: 0, max: 0, buckets };
+            times.set(name, noted);
+        }
+        noted.count += 1;
+        noted.failed += failed ? 1 : 0;
+        noted.sum += took;
+        noted.max = Math.max(noted.max, took);
+        const bucket = BOUNDS.findIndex((bound) => took <= bound);
+        noted.buckets[bucket < 0 ? BOUNDS.length : bucket] += 1;
+        const full = failed || noted.count >= MOST_ANSWERS;
+        return full || Date.now() - noted.since >= LONGEST_WAIT;
+    }
+
+    async function tell(stub, name) {
+        const noted = times.get(name);
+        if (!noted) return;
+        times.delete(name);
+        const body = JSON.stringify({ times: noted });
+        try {
+            const answer = await stub.fetch("https://object/call", { method: "POST", body });
+            await answer.arrayBuffer();
+        } catch (error) {
+            console.error(`${name} was not told of ${noted.count} answers: ${error}`);
+        }
+    }
+
+    export async function forward(context, stub, request, tellFirst) {
+        const name = stub.name ?? `${stub.id}`;
+        if (tellFirst) await tell(stub, name);
+        const start = Date.now();
+        let failed = true;
+        try {
+            const response = await stub.fetch(request);
+            failed = response.status >= 500;
+            return response;
+        } finally {
+            if (note(name, Date.now() - start, failed)) context.waitUntil(tell(stub, name));
+        }
+    }
+
+    export async function readIfAdmitted(
+        context, bindings, headers, user, name, url, refusal, init,
+    ) {
         return (await isAdmitted(bindings, headers, user))
-            ? bindings.TINYBASE_STORE.getByName(name).fetch(url)
+            ? forward(context, bindings.TINYBASE_STORE.getByName(name), url, false)
             : new Response(refusal, init);
     }
 
@@ -100,10 +157,19 @@ extern "C" {
     #[wasm_bindgen(js_name = isAdmitted)]
     fn admitted(bindings: &Bindings, headers: &Headers, user: Option<&str>) -> Promise;
 
+    /// The object's answer. How long it took is noted, and what was noted told to the object now
+    /// and then, or with `tell_first` before it is asked.
+    pub fn forward(context: &Context, stub: &Stub, request: &Request, tell_first: bool) -> Promise;
+
     /// The answer of the object of this name, or one that says `refusal`. Requests are counted by
     /// IP address and by user.
     #[wasm_bindgen(js_name = readIfAdmitted)]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "all that it takes to cross over but once"
+    )]
     pub fn read_if_admitted(
+        context: &Context,
         bindings: &Bindings,
         headers: &Headers,
         user: Option<&str>,
@@ -141,6 +207,12 @@ pub fn random() -> u64 {
     u64::from_le_bytes(random_bytes())
 }
 
+/// A time in milliseconds since 1970 as `YYYY-MM-DDTHH:MM:SS.mmmZ`.
+#[expect(clippy::cast_precision_loss, reason = "times are below 2^53")]
+pub fn iso(ms: u64) -> String {
+    Date::new(&JsValue::from(ms as f64)).to_iso_string().into()
+}
+
 /// Milliseconds since 1970. Within one event the platform's clock stands still.
 #[expect(
     clippy::cast_possible_truncation,
@@ -148,5 +220,5 @@ pub fn random() -> u64 {
     reason = "a whole number of milliseconds after 1970"
 )]
 pub fn now() -> u64 {
-    worker::js_sys::Date::now() as u64
+    Date::now() as u64
 }

@@ -43,6 +43,11 @@ use crate::sheet::{Right, Sheet};
 use crate::sockets::Sockets;
 use crate::usage::Level;
 
+use self::backups::Plan;
+use self::measures::Measures;
+
+mod backups;
+mod measures;
 mod moving;
 
 #[wasm_bindgen]
@@ -53,6 +58,7 @@ struct Object {
     state: State,
     env: Env,
     limits: Limits,
+    plan: Plan,
     awake: RefCell<Option<Awake>>,
 }
 
@@ -68,6 +74,10 @@ struct Awake {
     /// Which list a socket has open.
     places: BTreeMap<MemberId, String>,
     kept: Kept,
+    measures: Measures,
+    plan: Plan,
+    /// The lists whose changes since their last backup were taken note of.
+    unsaved: BTreeSet<String>,
     /// Whether old deletions are to be forgotten some day.
     forgets: bool,
     /// The lists whose broadcasts wait for a timer.
@@ -95,6 +105,7 @@ impl TinyBaseStore {
             me: Weak::clone(me),
             state: state.into(),
             limits: limits(&env),
+            plan: Plan::of(&env),
             env,
             awake: RefCell::default(),
         }))
@@ -104,8 +115,12 @@ impl TinyBaseStore {
     pub fn fetch(&self, request: &Request) -> Result<JsValue, JsValue> {
         let url = request.url();
         let (key, cookie) = Hop::split_cookie(&url);
-        if let Some(response) = self.0.awake()?.kept.answer(key, cookie)? {
-            return Ok(response.into());
+        {
+            let mut awake = self.0.awake()?;
+            if let Some((kind, response)) = awake.kept.answer(key, cookie)? {
+                awake.count_quick(kind.ask())?;
+                return Ok(response.into());
+            }
         }
         let Some(hop) = Hop::from_url(&url) else {
             return self.call(&url, request);
@@ -154,17 +169,26 @@ impl TinyBaseStore {
         self.0.awake()?.part(socket)
     }
 
-    /// Does what is due.
-    pub fn alarm(&self) -> Result<(), JsValue> {
+    /// Does what is due: at once, or what is returned is the promise of it.
+    pub fn alarm(&self) -> Result<JsValue, JsValue> {
         let mut awake = self.0.awake()?;
         let now = now();
+        let mut promise = JsValue::UNDEFINED;
         for duty in duties::take_due(&awake.disk, now)? {
             match duty {
                 Duty::AskAgain => awake.ask_again(now)?,
                 Duty::Forget => awake.forget(now)?,
+                Duty::BackUp => {
+                    let object = Rc::clone(&self.0);
+                    let backing_up =
+                        async move { object.back_up_all().await.map(|()| JsValue::UNDEFINED) };
+                    promise = future_to_promise(AssertUnwindSafe(backing_up)).into();
+                }
             }
         }
-        duties::wake_for_next(&awake.disk)
+        awake.keep_metrics(now)?;
+        duties::wake_for_next(&awake.disk)?;
+        Ok(promise)
     }
 }
 
@@ -173,6 +197,7 @@ impl TinyBaseStore {
     fn answer(&self, request: &Request, key: &str, hop: Hop) -> Result<JsValue, JsValue> {
         let Hop { ask, visit, cookie } = hop;
         let cookie = cookie.as_deref();
+        self.0.awake()?.count(ask)?;
         let Admitted { right, share } = match self.0.awake()?.admit(ask, &visit)? {
             Ok(admitted) => admitted,
             Err(why) => return answer::not_let_in(ask, why).map(Into::into),
@@ -180,6 +205,7 @@ impl TinyBaseStore {
         match ask {
             Ask::Page | Ask::Json => self.0.awake()?.read(ask, &visit, right, key, cookie),
             Ask::Usage => self.0.awake()?.usage(&visit, cookie),
+            Ask::Metrics | Ask::MetricsAsJson => self.0.awake()?.show_metrics(ask, &visit, cookie),
             Ask::Export => self.0.awake()?.export(&visit, cookie),
             Ask::Shares => {
                 let response = self.0.awake()?.shares.show(&visit, &request.headers())?;
@@ -194,7 +220,8 @@ impl TinyBaseStore {
                 };
                 self.0.connect(guest, &visit.list, cookie)
             }
-            Ask::Form | Ask::Share | Ask::Import => {
+            Ask::Backups => return Ok(self.0.answer_backups(visit, cookie)),
+            Ask::Form | Ask::Share | Ask::BackUp | Ask::Import => {
                 let posted = Posted {
                     ask,
                     visit,
@@ -219,7 +246,11 @@ impl TinyBaseStore {
                 // As short as the worker lets it be.
                 let form = JsFuture::from(posted.request.text()?).await?;
                 let form = form.as_string().unwrap_or_default();
-                object.awake()?.post(&form, &posted)
+                if posted.ask == Ask::BackUp {
+                    object.do_with_backups(&form, &posted).await
+                } else {
+                    object.awake()?.post(&form, &posted)
+                }
             };
             response.map(Into::into)
         };
@@ -237,6 +268,10 @@ impl TinyBaseStore {
             let call = serde_json::from_str(&call).map_err(|error| error.to_string())?;
             let response = match call {
                 Call::Org { caller, errand } => object.awake()?.organise(&caller, errand)?,
+                Call::Times(times) => {
+                    object.awake()?.measures.metrics.answers(&times, now());
+                    text(200, "Noted.", &[])?
+                }
                 Call::All => {
                     let all = object.awake()?.room("")?.list().export();
                     Kind::Json.answer(&Uint8Array::from(all.as_bytes()), None)?
@@ -266,13 +301,16 @@ fn dialect(ask: Ask, request: &Request) -> Result<Dialect, JsValue> {
     })
 }
 
+/// What a variable of the worker's says, if that is a number.
+fn number(env: &Env, name: &str) -> Option<f64> {
+    let value = Reflect::get(env, &name.into()).ok()?;
+    let text = || value.as_string()?.parse().ok();
+    value.as_f64().or_else(text)
+}
+
 /// The limits that the worker's variables set, else the usual ones.
 fn limits(env: &Env) -> Limits {
-    let number = |name: &str| {
-        let value = Reflect::get(env, &name.into()).ok()?;
-        let text = || value.as_string()?.parse().ok();
-        value.as_f64().or_else(text).filter(|number| *number >= 1.0)
-    };
+    let number = |name| number(env, name).filter(|number| *number >= 1.0);
     let usual = Limits::default();
     #[expect(
         clippy::cast_possible_truncation,
@@ -314,11 +352,18 @@ impl Object {
 
 impl Awake {
     fn from_sleep(object: &Object) -> worker::Result<Self> {
-        let Object { state, limits, .. } = object;
+        let Object {
+            state,
+            limits,
+            plan,
+            ..
+        } = object;
         let disk = Disk::open(state)?;
         duties::prepare(&disk)?;
         notes::prepare(&disk)?;
         legacy::upgrade(&disk, now(), random())?;
+        let kept = notes::read(&disk, Measures::NOTE)?;
+        let measures = Measures::open(state, &object.env, kept.as_deref());
         let moves_from = moving::is_due(&disk, object.env.unchecked_ref())?;
         let forgets = duties::is_scheduled(&disk, Duty::Forget)?;
         let mut awake = Self {
@@ -330,11 +375,15 @@ impl Awake {
             sockets: Sockets::new(),
             places: BTreeMap::new(),
             kept: Kept::default(),
+            measures,
+            plan: *plan,
+            unsaved: BTreeSet::new(),
             forgets,
             flushing: BTreeSet::new(),
             object: Weak::clone(&object.me),
             spoilt: false,
         };
+        awake.prepare_backups(now())?;
         let mut guests: BTreeMap<String, Vec<(MemberId, Guest)>> = BTreeMap::new();
         for socket in state.get_websockets() {
             if let Some(Attachment {
@@ -431,6 +480,8 @@ impl Awake {
 
     fn usage(&mut self, visit: &Visit, cookie: Option<&str>) -> Result<Response, JsValue> {
         let (bytes, limit) = (self.disk.size(), self.limits.storage);
+        self.room(&visit.list)?;
+        let warnings = self.warnings();
         let room = self.room(&visit.list)?;
         let (counts, connections) = (room.list().counts(), room.members());
         let usage = serde_json::json!({
@@ -443,6 +494,7 @@ impl Awake {
             "active": counts.active(),
             "completed": counts.completed,
             "connections": connections,
+            "warnings": warnings,
         });
         Kind::Json.answer(&Uint8Array::from(usage.to_string().as_bytes()), cookie)
     }
@@ -525,6 +577,7 @@ impl Awake {
         })?;
         self.sockets.add(member, socket.as_ref());
         self.places.insert(member, list.to_owned());
+        self.measures.metrics.sockets(self.places.len());
         let turn = self.room(list)?.join(member, guest, now());
         self.carry_out(list, turn)
     }
@@ -537,25 +590,29 @@ impl Awake {
         let Some(list) = self.places.get(&member).cloned() else {
             return Ok(());
         };
-        let size = self.disk.size();
+        let (size, now) = (self.disk.size(), now());
+        let length = text.as_ref().map_or(0, String::len);
         let turn = match text {
-            Some(text) => self.room(&list)?.hear(member, &text, size, now()),
+            Some(text) => self.room(&list)?.hear(member, &text, size, now),
             None => Err(Rejection::new(
                 close::UNSUPPORTED,
                 "only text is spoken here",
             )),
         };
+        let mut failed = false;
         match turn {
             Ok(turn) => {
                 if let Err(error) = self.carry_out(&list, turn) {
                     console_error!("an edit was not stored: {:?}", error);
+                    failed = true;
                     let reason = "the edit could not be stored; nothing changed";
                     self.dismiss(member, &Rejection::new(close::FAILED, reason))?;
                 }
-                Ok(())
             }
-            Err(rejection) => self.dismiss(member, &rejection),
+            Err(rejection) => self.dismiss(member, &rejection)?,
         }
+        self.measures.metrics.message_in(length, failed, now);
+        self.keep_metrics(now)
     }
 
     /// Somebody's socket is closed.
@@ -627,6 +684,7 @@ impl Awake {
 
     fn send(&mut self, to: &[MemberId], texts: Vec<String>) -> Result<(), JsValue> {
         for text in texts {
+            self.measures.metrics.message_out(to.len(), text.len());
             for lost in self.sockets.send(to, &JsString::from(text)) {
                 self.leave(lost)?;
             }
@@ -644,12 +702,19 @@ impl Awake {
         }
         if turn.changed {
             self.kept.forget();
+            self.measures.metrics.edit();
+            self.note_change(list)?;
             if !self.forgets {
                 let at = now() + limit::FORGET_EVERY;
                 duties::schedule(&self.disk, Duty::Forget, at)?;
                 self.forgets = true;
             }
         }
+        self.tell(list, turn)
+    }
+
+    /// Does what follows once a turn is written.
+    fn tell(&mut self, list: &str, turn: Turn) -> Result<(), JsValue> {
         if let Some(at) = turn.ask_again {
             duties::schedule(&self.disk, Duty::AskAgain, at)?;
         }
@@ -689,6 +754,14 @@ enum Kind {
 }
 
 impl Kind {
+    /// What it answers.
+    fn ask(self) -> Ask {
+        match self {
+            Self::Page => Ask::Page,
+            Self::Json => Ask::Json,
+        }
+    }
+
     fn init(self, cookie: Option<&str>) -> Result<ResponseInit, JsValue> {
         let headers = match self {
             Self::Page => &PAGE[..],
@@ -734,15 +807,15 @@ impl Kept {
         Ok(())
     }
 
-    fn answer(&self, key: &str, cookie: Option<&str>) -> Result<Option<Response>, JsValue> {
+    fn answer(&self, key: &str, cookie: Option<&str>) -> Result<Option<(Kind, Response)>, JsValue> {
         let Some(Answer { kind, bytes, init }) = self.0.get(key) else {
             return Ok(None);
         };
-        match cookie {
+        let response = match cookie {
             None => answer::bytes(bytes, init),
             Some(cookie) => kind.answer(bytes, decode(cookie).as_deref()),
-        }
-        .map(Some)
+        };
+        response.map(|response| Some((*kind, response)))
     }
 
     fn forget(&mut self) {

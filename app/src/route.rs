@@ -6,9 +6,11 @@ pub enum Route {
     Todos,
     Sync,
     Usage,
+    Metrics,
     Export,
     Session,
     Shares,
+    Backups,
     Import,
 }
 
@@ -19,9 +21,11 @@ impl Route {
             "/todos" => Self::Todos,
             "/sync" => Self::Sync,
             "/usage" => Self::Usage,
+            "/metrics" => Self::Metrics,
             "/export" => Self::Export,
             "/session" => Self::Session,
             "/shares" => Self::Shares,
+            "/backups" => Self::Backups,
             "/import" => Self::Import,
             _ => return None,
         })
@@ -30,7 +34,7 @@ impl Route {
     /// The `Allow` header.
     pub fn methods(self) -> &'static str {
         match self {
-            Self::Todos | Self::Shares => "GET, HEAD, POST",
+            Self::Todos | Self::Shares | Self::Backups => "GET, HEAD, POST",
             Self::Session | Self::Import => "POST",
             _ => "GET, HEAD",
         }
@@ -52,9 +56,11 @@ mod tests {
             ("/todos", true, true),
             ("/sync", true, false),
             ("/usage", true, false),
+            ("/metrics", true, false),
             ("/export", true, false),
             ("/session", false, true),
             ("/shares", true, true),
+            ("/backups", true, true),
             ("/import", false, true),
         ] {
             let route = Route::at(path).unwrap();

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use wasm_bindgen::{JsCast as _, JsValue};
 use worker::js_sys::JsString;
 use worker::web_sys::{Headers, Request, RequestInit, RequestRedirect, Response, ResponseInit};
-use worker::{Context, Env, event};
+use worker::{Context, Env, event, worker_sys};
 
 use crate::address::{Address, from_own_page};
 use crate::answer::{self, TEXT, text};
@@ -26,8 +26,8 @@ use crate::share::{self, Token};
 use crate::signature::Key;
 
 #[event(fetch)]
-pub async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<Response> {
-    answer(request, env.unchecked_ref())
+pub async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<Response> {
+    answer(request, env.unchecked_ref(), context.as_ref())
         .await
         .map_err(Into::into)
 }
@@ -56,13 +56,18 @@ enum Next {
     Api { user: String, question: Question },
 }
 
-async fn answer(request: Request, bindings: &Bindings) -> Result<Response, JsValue> {
+async fn answer(
+    request: Request,
+    bindings: &Bindings,
+    context: &worker_sys::Context,
+) -> Result<Response, JsValue> {
     let headers = request.headers();
     let url = request.url();
     let asked = Asked {
         address: Address::of(&url),
         headers: &headers,
         bindings,
+        context,
     };
     match next(&request, &asked)? {
         Next::Read { user, name, url } => {
@@ -70,6 +75,7 @@ async fn answer(request: Request, bindings: &Bindings) -> Result<Response, JsVal
             // The promise is handed on as it is: whoever asked waits for it anyway, and waiting in
             // here as well would cost as much as all the rest.
             let promise = js::read_if_admitted(
+                context,
                 bindings,
                 &headers,
                 user.as_deref(),
@@ -109,13 +115,14 @@ fn next(request: &Request, asked: &Asked<'_>) -> Result<Next, JsValue> {
         address,
         headers,
         bindings,
+        ..
     } = asked;
     let Some(route) = Route::at(address.path) else {
         if let Some(api) = Api::at(address.path) {
             return next_api(api, request, asked);
         }
-        let why = "Not found: there are /, /todos, /sync, /usage, /export, /import, /shares \
-                   and /session.";
+        let why = "Not found: there are /, /todos, /sync, /usage, /metrics, /export, /import, \
+                   /shares, /backups and /session.";
         return text(404, why, &[]).map(Next::Answer);
     };
     let method = request.method();
@@ -204,16 +211,26 @@ fn next(request: &Request, asked: &Asked<'_>) -> Result<Next, JsValue> {
     })
 }
 
+/// Whether a program asks that would rather have JSON.
+fn wants_json(headers: &Headers) -> bool {
+    let accept = headers.get("accept").ok().flatten();
+    accept.is_some_and(|accept| accept.contains("application/json"))
+}
+
 /// What is asked of an object. `None`: nothing, it is about the session.
 fn ask_at(route: Route, method: &str, headers: &Headers) -> Option<Ask> {
     Some(match route {
         Route::Page => Ask::Page,
         Route::Usage => Ask::Usage,
+        Route::Metrics if wants_json(headers) => Ask::MetricsAsJson,
+        Route::Metrics => Ask::Metrics,
         Route::Export => Ask::Export,
         Route::Import => Ask::Import,
         Route::Session => return None,
         Route::Shares if method == "POST" => Ask::Share,
         Route::Shares => Ask::Shares,
+        Route::Backups if method == "POST" => Ask::BackUp,
+        Route::Backups => Ask::Backups,
         Route::Todos if method == "POST" => Ask::Form,
         Route::Todos if method == "GET" && js::is_upgrade(headers) => Ask::Plain,
         Route::Todos => Ask::Json,
@@ -242,7 +259,13 @@ async fn forward(
     url: &str,
 ) -> Result<Response, JsValue> {
     let request = match ask {
-        Ask::Page | Ask::Json | Ask::Usage | Ask::Export => Request::new_with_str(url)?,
+        Ask::Page
+        | Ask::Json
+        | Ask::Usage
+        | Ask::Metrics
+        | Ask::MetricsAsJson
+        | Ask::Export
+        | Ask::Backups => Request::new_with_str(url)?,
         // With the headers that ask for an upgrade, and with the body as it comes.
         Ask::Plain | Ask::Sync | Ask::Import => {
             Request::new_with_str_and_init(url, request.unchecked_ref())?
@@ -252,7 +275,7 @@ async fn forward(
             init.set_headers(&asked.for_shares()?.into());
             Request::new_with_str_and_init(url, &init)?
         }
-        Ask::Form | Ask::Share => {
+        Ask::Form | Ask::Share | Ask::BackUp => {
             let init = RequestInit::new();
             init.set_method("POST");
             // The visitor is to be sent back to the page, not this worker.
@@ -267,7 +290,10 @@ async fn forward(
             Request::new_with_str_and_init(url, &init)?
         }
     };
-    Ok(stub.send(&request)?.unchecked_into())
+    // So that what is told is not behind what the visitor knows.
+    let tell_first = matches!(ask, Ask::Metrics | Ask::MetricsAsJson);
+    let promise = js::forward(asked.context, stub, &request, tell_first);
+    Ok(promise.unchecked_into())
 }
 
 /// Sets the session's cookie, or takes it away.
@@ -397,6 +423,7 @@ fn next_api(api: Api, request: &Request, asked: &Asked<'_>) -> Result<Next, JsVa
         address,
         headers,
         bindings,
+        ..
     } = asked;
     let method = request.method();
     let refuse = |status, why: &str| api::refuse(status, why).map(Next::Answer);
@@ -451,6 +478,7 @@ struct Asked<'r> {
     address: Address<'r>,
     headers: &'r Headers,
     bindings: &'r Bindings,
+    context: &'r worker_sys::Context,
 }
 
 impl Credentials for Asked<'_> {
