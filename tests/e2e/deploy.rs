@@ -132,7 +132,7 @@ async fn rolled_back(cloud: &Cloud, tiny: &Tiny, url: &str) {
 
 fn secrets_come_and_go(tiny: &Tiny) {
     // Cloudflare changes secrets of the latest version only, and an earlier one runs.
-    let put = prod(&["secret", "put", "SESSION_SECRET"]);
+    let put = prod(&["secret", "put", "MAIL_KEY"]);
     tiny.ran_with(&put, "hunter2\n")
         .exits(1)
         .says("10215")
@@ -143,13 +143,13 @@ fn secrets_come_and_go(tiny: &Tiny) {
     tiny.ran_with(&put, "hunter2\n").exits(0).says("is set");
     tiny.ran(&prod(&["secret", "list"]))
         .exits(0)
-        .says("SESSION_SECRET");
+        .says("MAIL_KEY");
     tiny.ran(&PLAN).exits(0).says("nothing to do");
-    tiny.ran(&prod(&["secret", "delete", "SESSION_SECRET"]))
+    tiny.ran(&prod(&["secret", "delete", "MAIL_KEY"]))
         .exits(4);
-    tiny.ran(&prod(&["secret", "delete", "SESSION_SECRET", "-y"]))
+    tiny.ran(&prod(&["secret", "delete", "MAIL_KEY", "-y"]))
         .exits(0);
-    tiny.ran(&prod(&["secret", "put", "SESSION_SECRET=hunter2"]))
+    tiny.ran(&prod(&["secret", "put", "MAIL_KEY=hunter2"]))
         .exits(2);
     tiny.ran(&PLAN).exits(0).says("nothing to do");
 }
