@@ -239,7 +239,7 @@ impl TinyBaseStore {
         let answer = async move {
             let response = if posted.ask == Ask::Import {
                 match body::read(&posted.request, limit::IMPORT).await? {
-                    Some(body) => object.awake()?.import(&body, &posted),
+                    Some(body) => object.awake()?.import(body, &posted),
                     None => text(413, "An import may have 16 MiB.", &[]),
                 }
             } else {
@@ -533,11 +533,13 @@ impl Awake {
         }
     }
 
-    fn import(&mut self, body: &[u8], posted: &Posted) -> Result<Response, JsValue> {
+    fn import(&mut self, body: Vec<u8>, posted: &Posted) -> Result<Response, JsValue> {
         let (visit, cookie) = (&posted.visit, posted.cookie.as_deref());
         let kind = posted.request.headers().get("content-type")?;
         let kind = kind.unwrap_or_default();
-        let edits = import::json_in(&kind, body).and_then(import::edits);
+        let edits = import::json_in(&kind, &body).and_then(import::edits);
+        // Room for what the list becomes.
+        drop(body);
         let edits = match edits {
             Ok(edits) => edits,
             Err(bad) => return text(400, &bad.to_string(), &[]),
