@@ -18,6 +18,8 @@ pub const TABLES: usize = 32;
 pub const VALUES: usize = 1_000;
 /// Bytes in one WebSocket message of the plain protocol.
 pub const MESSAGE: usize = 1_048_576;
+/// How long a message may take to arrive in parts, in milliseconds.
+pub const PARTS_MS: u64 = 5 * 60 * 1_000;
 /// Bytes in a posted form.
 pub const FORM: usize = 65_536;
 /// Bytes in what is imported, with the form that it may come in.

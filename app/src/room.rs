@@ -196,7 +196,7 @@ impl Room {
                 });
                 Speech::Plain(Bases::starting(plain.history.version(), now))
             }
-            Dialect::Sync(_) => Speech::Sync(Assembler::default()),
+            Dialect::Sync(_) => Speech::Sync(Assembler::new(limit::PARTS_MS)),
         };
         self.members.insert(id, Member { guest, speech });
     }
@@ -259,11 +259,19 @@ impl Room {
 
     /// Asks everybody who may write for what they have.
     pub fn ask_again(&self, now: u64) -> Turn {
+        let all: Vec<MemberId> = self.members.keys().copied().collect();
+        self.ask(&all, now)
+    }
+
+    /// Asks those of them who may write for what they have.
+    fn ask(&self, members: &[MemberId], now: u64) -> Turn {
         let mut turn = Turn::default();
-        let asked = self.members.iter().filter(|(_, member)| {
+        let may_tell = |member: &Member| {
             matches!(member.speech, Speech::Sync(_)) && member.guest.right >= Right::Write
-        });
-        let asked = asked.map(|(id, _)| *id).collect();
+        };
+        let asked = members.iter().copied();
+        let asked = asked.filter(|id| self.members.get(id).is_some_and(may_tell));
+        let asked = asked.collect();
         turn.post(To::Members(asked), &self.list.store().opening(), now);
         turn
     }
@@ -284,8 +292,12 @@ impl Room {
                 match frame.payload {
                     Payload::Whole(message) => self.hear_sync(id, frame.client, message, size, now),
                     Payload::Part(part) => {
+                        let is_last = part.index + 1 == part.total;
                         match parts.push(frame.client, part, now).map_err(bad_frame)? {
                             Some(message) => self.hear_sync(id, frame.client, &message, size, now),
+                            // The others were forgotten, or came before the object slept: what the
+                            // message told is asked for.
+                            None if is_last => Ok(self.ask(&[id], now)),
                             None => Ok(Turn::default()),
                         }
                     }
@@ -1006,6 +1018,40 @@ mod tests {
             assembler.push(SERVER, part, NOW).unwrap()
         });
         assert!(whole.unwrap().starts_with("[\"q\",0,"));
+    }
+
+    /// What sets a cell, in parts.
+    fn parts_of_an_edit(text: &str) -> Vec<String> {
+        let mut client = Store::new("client");
+        client.set_cell("todos", "1", "text", Value::text(text).unwrap(), NOW);
+        let batch = client.commit();
+        frame::write_parts("", &client.broadcast(&batch), "0123456789abcdef", 40)
+    }
+
+    #[test]
+    fn a_message_may_take_minutes_to_arrive() {
+        let mut story = Story::with(&[syncing("a"), syncing("b")]);
+        for part in parts_of_an_edit("tea") {
+            story.now += 60_000;
+            story.says(0, &part).unwrap();
+        }
+        assert_eq!(story.inbox(1).len(), 1);
+    }
+
+    #[test]
+    fn whoever_lost_a_part_on_the_way_is_asked_for_what_they_have() {
+        let mut story = Story::with(&[
+            syncing("a"),
+            guest("b", Right::Read, Dialect::Sync("b's".into())),
+        ]);
+        for part in parts_of_an_edit("tea").iter().skip(1) {
+            for member in [0, 1] {
+                assert_eq!(story.inbox(member), [""; 0]);
+                story.says(member, part).unwrap();
+            }
+        }
+        assert_eq!(story.inbox(0), ["S\n[\"pull.hashes\",1,\"\"]"]);
+        assert_eq!(story.inbox(1), [""; 0]);
     }
 
     #[test]
