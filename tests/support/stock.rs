@@ -106,8 +106,9 @@ impl Stock {
     }
 
     /// The same with `ahead` (milliseconds that its clock goes ahead), `fragment` (bytes, beyond
-    /// which it takes messages apart), `patience` (seconds that it waits for answers), or `returns`
-    /// (whether it comes back when its socket is closed; it does unless told otherwise).
+    /// which it takes messages apart), `slow` (milliseconds that each of its frames takes),
+    /// `patience` (seconds that it waits for answers), or `returns` (whether it comes back when its
+    /// socket is closed; it does unless told otherwise).
     pub async fn client_with(&self, id: &str, url: &str, options: Value) -> Client {
         let client = Client {
             stock: self.clone(),
@@ -236,6 +237,13 @@ impl Client {
         assert_eq!(found, true, "{} has no todo `{text}`", self.id);
     }
 
+    /// Waits until it has so many todos.
+    pub async fn has_todos(&self, count: usize) {
+        let options = json!({"todos": count, "ms": ms(PATIENCE)});
+        let found = self.tell("count", options).await;
+        assert_eq!(found, count, "{} has {found} todos", self.id);
+    }
+
     /// Sent and received, since it was made or told to forget.
     pub async fn traffic(&self) -> [Traffic; 2] {
         let traffic = self.ask("traffic").await;
@@ -246,6 +254,18 @@ impl Client {
                 bytes: count("bytes"),
             }
         })
+    }
+
+    /// Waits until so many frames have gone out, since it was made or told to forget.
+    pub async fn has_sent(&self, frames: u64) {
+        let sent = self
+            .tell("sent", json!({"frames": frames, "ms": ms(PATIENCE)}))
+            .await;
+        assert!(
+            sent.as_u64() >= Some(frames),
+            "{} sent {sent} of {frames}",
+            self.id
+        );
     }
 
     pub async fn forgets_traffic(&self) {

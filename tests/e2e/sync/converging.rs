@@ -24,6 +24,7 @@ async fn all_converge_whatever_happens_to_them_and_to_the_worker() {
     edits_deletes_and_absences(&dev, &stock, &mut chance).await;
     those_who_come_in_the_middle_miss_nothing(&dev, &stock, &mut chance).await;
     evictions_between_any_two_edits(&mut dev, &stock, &mut chance).await;
+    an_eviction_in_the_middle_of_a_message(&mut dev, &stock).await;
     an_eviction_after_a_while_of_silence(&dev, &stock).await;
     new_workers_in_the_middle(&mut dev, &stock, &mut chance).await;
 }
@@ -89,6 +90,25 @@ async fn evictions_between_any_two_edits(dev: &mut Terminal, stock: &Stock, chan
 async fn evict(dev: &mut Terminal) {
     dev.press("d").await;
     dev.shows("durable object").await;
+}
+
+async fn an_eviction_in_the_middle_of_a_message(dev: &mut Terminal, stock: &Stock) {
+    let url = sync(dev.port(), "parted");
+    let slow = json!({"slow": 100, "fragment": 100, "patience": 15});
+    let ann = stock.client_with("ann-parted", &url, slow).await;
+    let bob = stock.client("bob-parted", &url).await;
+    ann.online().await;
+    bob.online().await;
+    for n in 0..3 {
+        let text = format!("{n} {}", "long ".repeat(100));
+        ann.forgets_traffic().await;
+        ann.edit(set("1", "text", text.as_str())).await;
+        ann.has_sent(2).await;
+        evict(dev).await;
+        bob.sees("1", "text", text).await;
+    }
+    agree(&[&ann, &bob]).await;
+    assert!(ann.closes().await.is_empty());
 }
 
 /// As it happens in production: workerd puts an object out of memory after 10 seconds.

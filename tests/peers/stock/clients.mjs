@@ -25,8 +25,8 @@ class Client {
   asked = 0;
   answered = 0;
 
-  constructor({id, url, ahead = 0, patience = 1, fragment, returns = true}) {
-    Object.assign(this, {id, url, patience, fragment, returns});
+  constructor({id, url, ahead = 0, patience = 1, fragment, slow = 0, returns = true}) {
+    Object.assign(this, {id, url, patience, fragment, slow, returns});
     this.store = createMergeableStore(id, () => Date.now() + ahead);
   }
 
@@ -57,10 +57,15 @@ class Client {
     socket.on('message', (data) => this.hears(String(data)));
     const ended = new Promise((resolve) => socket.on('close', (...end) => resolve(end)));
     const send = socket.send.bind(socket);
-    socket.send = (payload, ...rest) => {
+    const goes = (payload) => {
       this.sent.frames++;
       this.sent.bytes += Buffer.byteLength(payload);
-      send(payload, ...rest);
+      send(payload);
+    };
+    let uplink = Promise.resolve();
+    socket.send = (payload) => {
+      if (this.slow) uplink = uplink.then(() => delay(this.slow)).then(() => goes(payload));
+      else goes(payload);
     };
     const {store, patience, fragment} = this;
     const none = undefined;
@@ -212,6 +217,11 @@ const commands = {
       await delay(10);
     }
   },
+
+  sent: ({id, frames, ms}) => within(ms, () => named(id).sent.frames, (sent) => sent >= frames),
+
+  // Waits until it has so many todos; answers how many it has.
+  count: ({id, todos, ms}) => within(ms, () => named(id).store.getRowIds('todos').length, (count) => count === todos),
 
   // Waits until this cell is that; answers what it is.
   cell: ({id, at, is, ms}) => within(ms, () => named(id).store.getCell(...at) ?? null, (cell) => cell === is),
