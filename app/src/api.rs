@@ -1,14 +1,19 @@
 //! `/api/{org}/…`: what programs ask an organisation's object, on behalf of its members.
 
-use wasm_bindgen::JsValue;
+use serde::de::DeserializeOwned;
+use wasm_bindgen::{JsCast as _, JsValue};
 use worker::js_sys::Promise;
+use worker::wasm_bindgen_futures::JsFuture;
 use worker::web_sys::{Headers, Request, RequestInit, Response};
 
 use crate::answer;
 use crate::call::{self, Call};
 use crate::js::Stub;
-use crate::org::{Api, Caller};
+use crate::org::{About, Api, Caller};
 use crate::worker::body;
+
+/// Days whose counts are told at most.
+const DAYS: u32 = 366;
 
 /// A question that may be asked, once the request's body is read.
 pub struct Question {
@@ -16,6 +21,8 @@ pub struct Question {
     pub caller: Caller,
     pub api: Api,
     pub method: String,
+    /// How many days are to be told of, where that matters.
+    pub days: u32,
 }
 
 impl Question {
@@ -25,6 +32,10 @@ impl Question {
         request: Request,
         headers: &Headers,
     ) -> Result<Result<Promise, Response>, JsValue> {
+        if self.api.about == About::Analytics {
+            let days = self.days.clamp(1, DAYS);
+            return call(&self.stub, &Call::Counts { days }).map(Ok);
+        }
         let body = if matches!(&*self.method, "POST" | "PUT") {
             match body(request, headers, "application/json").await? {
                 Ok(body) => body,
@@ -49,6 +60,18 @@ pub fn call(stub: &Stub, call: &Call) -> Result<Promise, JsValue> {
     init.set_method("POST");
     init.set_body(&JsValue::from_str(&json));
     stub.send(&Request::new_with_str_and_init(call::URL, &init)?)
+}
+
+/// What an object answers to a call, read.
+pub async fn answer_of<T: DeserializeOwned>(stub: &Stub, asked: &Call) -> Result<T, JsValue> {
+    let response = JsFuture::from(call(stub, asked)?).await?;
+    let response: Response = response.unchecked_into();
+    let text = JsFuture::from(response.text()?).await?.as_string();
+    let text = text.unwrap_or_default();
+    if !response.ok() {
+        return Err(format!("an object answered with {}: {text}", response.status()).into());
+    }
+    serde_json::from_str(&text).map_err(|error| error.to_string().into())
 }
 
 /// As programs read it.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::analytics::Day;
+use crate::handover::{Claim, Key};
 use crate::org::{Caller, Errand};
 use crate::times::Times;
 
@@ -17,4 +19,14 @@ pub enum Call {
     All,
     /// How long the object's answers took, as an isolate of the worker saw it.
     Times(Times),
+    /// To hand a list over, from the start or after an entry; answered by a [`Load`].
+    ///
+    /// [`Load`]: crate::handover::Load
+    Take(Claim, Option<Key>),
+    /// That a list has arrived and is to be forgotten.
+    Taken(Claim),
+    /// What happened in a shard.
+    Count { source: String, days: Vec<Day> },
+    /// The counts of the last so many days; answered by JSON for people.
+    Counts { days: u32 },
 }

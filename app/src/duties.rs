@@ -14,16 +14,28 @@ pub enum Duty {
     Forget,
     /// To back up the lists that changed.
     BackUp,
+    /// To tell objects that the lists have arrived that they handed over.
+    TellArrivals,
+    /// To report what was counted.
+    Report,
 }
 
 impl Duty {
-    const EVERY: [Self; 3] = [Self::AskAgain, Self::Forget, Self::BackUp];
+    const EVERY: [Self; 5] = [
+        Self::AskAgain,
+        Self::Forget,
+        Self::BackUp,
+        Self::TellArrivals,
+        Self::Report,
+    ];
 
     fn name(self) -> &'static str {
         match self {
             Self::AskAgain => "ask-again",
             Self::Forget => "forget",
             Self::BackUp => "back-up",
+            Self::TellArrivals => "tell-arrivals",
+            Self::Report => "report",
         }
     }
 }
@@ -51,6 +63,13 @@ pub fn is_scheduled(disk: &Disk, duty: Duty) -> worker::Result<bool> {
     let query = "SELECT name FROM duties WHERE name = ?";
     let mut found = disk.sql().exec(query, vec![duty.name().into()])?.raw();
     Ok(found.next().transpose()?.is_some())
+}
+
+/// Takes a duty off the list.
+pub fn cancel(disk: &Disk, duty: Duty) -> Result<(), JsValue> {
+    let statement = "DELETE FROM duties WHERE name = ?";
+    disk.sql().exec(statement, vec![duty.name().into()])?;
+    Ok(())
 }
 
 /// Takes the duties that are due off the list.

@@ -27,6 +27,13 @@ pub struct Entry {
 type Marks<S> = (u32, Vec<(u32, S, u32)>);
 
 impl Entry {
+    /// The kind of entries that are rows.
+    pub const ROW: u32 = ROW;
+
+    pub fn is_row(&self) -> bool {
+        self.kind == ROW
+    }
+
     pub fn of(record: Record<'_>) -> Self {
         let (kind, table, row) = key(record.place);
         Self {

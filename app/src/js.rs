@@ -15,6 +15,21 @@ extern "C" {
     #[wasm_bindgen(method, getter, js_name = SHARDING)]
     pub fn sharding(this: &Bindings) -> Option<String>;
 
+    #[wasm_bindgen(method, getter, js_name = SHARDS)]
+    pub fn shards(this: &Bindings) -> JsValue;
+
+    #[wasm_bindgen(method, getter, js_name = SHARDS_BEFORE)]
+    pub fn shards_before(this: &Bindings) -> JsValue;
+
+    #[wasm_bindgen(method, getter, js_name = SHARDING_BEFORE)]
+    pub fn sharding_before(this: &Bindings) -> JsValue;
+
+    #[wasm_bindgen(method, getter, js_name = REPORT_EVERY)]
+    pub fn report_every(this: &Bindings) -> JsValue;
+
+    #[wasm_bindgen(method, getter, js_name = STOP_AFTER)]
+    pub fn stop_after(this: &Bindings) -> Option<String>;
+
     #[wasm_bindgen(method, getter, js_name = SESSION_SECRET)]
     pub fn session_secret(this: &Bindings) -> Option<String>;
 
@@ -192,6 +207,12 @@ pub async fn is_admitted(
 ) -> Result<bool, JsValue> {
     let admitted = JsFuture::from(admitted(bindings, headers, user)).await?;
     Ok(admitted.is_truthy())
+}
+
+/// A variable as text: numbers may be written either way.
+pub fn text(variable: &JsValue) -> Option<String> {
+    let number = || variable.as_f64().map(|number| number.to_string());
+    variable.as_string().or_else(number)
 }
 
 /// Random bytes from the platform's secure source.

@@ -5,6 +5,7 @@
 //! up to date. All else is plain Rust without a platform, tested natively.
 
 pub mod address;
+pub mod analytics;
 pub mod answer;
 pub mod api;
 pub mod backup;
@@ -18,6 +19,8 @@ pub mod exposition;
 pub mod filter;
 pub mod form;
 pub mod gate;
+pub mod glance;
+pub mod handover;
 pub mod hop;
 pub mod identity;
 pub mod import;
@@ -38,6 +41,7 @@ pub mod org;
 pub mod page;
 pub mod presence;
 pub mod restore;
+pub mod ring;
 pub mod room;
 pub mod route;
 pub mod session;

@@ -47,6 +47,8 @@ pub mod close {
     pub const TOO_BIG: u16 = 1009;
     /// The object failed to store it.
     pub const FAILED: u16 = 1011;
+    /// The list is somewhere else now: connecting again leads there.
+    pub const MOVED: u16 = 1012;
     /// Somebody who may only read has written.
     pub const FORBIDDEN: u16 = 4403;
     /// The storage is full.

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
-use worker::js_sys::{JsString, Reflect, Uint8Array};
+use worker::js_sys::{JsString, Promise, Reflect, Uint8Array};
 use worker::wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
 use worker::web_sys::{self, Request, Response, ResponseInit};
 use worker::{Delay, Env, State, WebSocket, WebSocketPair, console_error, worker_sys};
@@ -23,6 +23,7 @@ use crate::disk::Disk;
 use crate::duties::{self, Duty};
 use crate::form;
 use crate::gate::Limits;
+use crate::handover::Handovers;
 use crate::hop::{Ask, Hop, Pass, Visit};
 use crate::identity::{decode, encode};
 use crate::import;
@@ -45,10 +46,14 @@ use crate::usage::Level;
 
 use self::backups::Plan;
 use self::measures::Measures;
+use self::phases::Phases;
 
 mod backups;
+mod bring;
+mod counting;
 mod measures;
 mod moving;
+mod phases;
 
 #[wasm_bindgen]
 pub struct TinyBaseStore(Rc<Object>);
@@ -59,6 +64,9 @@ struct Object {
     env: Env,
     limits: Limits,
     plan: Plan,
+    phases: Phases,
+    /// Lists that are being brought here.
+    bringing: RefCell<BTreeMap<String, Promise>>,
     awake: RefCell<Option<Awake>>,
 }
 
@@ -69,6 +77,12 @@ struct Awake {
     limits: Limits,
     /// The object that the todos of this one's user are still to be copied from.
     moves_from: Option<String>,
+    /// What is known of lists that move; nothing where none ever did.
+    handovers: Option<Handovers>,
+    /// How long after something that is counted a report is due; nothing where nothing is counted.
+    counts: Option<u64>,
+    /// How often something was counted.
+    counted: u64,
     rooms: BTreeMap<String, Room>,
     sockets: Sockets,
     /// Which list a socket has open.
@@ -101,12 +115,15 @@ struct Attachment {
 impl TinyBaseStore {
     #[wasm_bindgen(constructor)]
     pub fn new(state: worker_sys::DurableObjectState, env: Env) -> Self {
+        let state = state.into();
         Self(Rc::new_cyclic(|me| Object {
             me: Weak::clone(me),
-            state: state.into(),
             limits: limits(&env),
             plan: Plan::of(&env),
+            phases: Phases::of(&state, &env),
+            state,
             env,
+            bringing: RefCell::default(),
             awake: RefCell::default(),
         }))
     }
@@ -125,6 +142,10 @@ impl TinyBaseStore {
         let Some(hop) = Hop::from_url(&url) else {
             return self.call(&url, request);
         };
+        let away = self.0.awake()?.away(&self.0.phases, &hop.visit)?;
+        if let Some(away) = away {
+            return self.answer_elsewhere(request, hop, away);
+        }
         if self.0.awake()?.are_elsewhere(&hop.visit) {
             return Ok(self.answer_after_move(request, hop));
         }
@@ -171,24 +192,38 @@ impl TinyBaseStore {
 
     /// Does what is due: at once, or what is returned is the promise of it.
     pub fn alarm(&self) -> Result<JsValue, JsValue> {
+        let mut others = Vec::new();
         let mut awake = self.0.awake()?;
         let now = now();
-        let mut promise = JsValue::UNDEFINED;
         for duty in duties::take_due(&awake.disk, now)? {
             match duty {
                 Duty::AskAgain => awake.ask_again(now)?,
                 Duty::Forget => awake.forget(now)?,
-                Duty::BackUp => {
-                    let object = Rc::clone(&self.0);
-                    let backing_up =
-                        async move { object.back_up_all().await.map(|()| JsValue::UNDEFINED) };
-                    promise = future_to_promise(AssertUnwindSafe(backing_up)).into();
-                }
+                // They need others.
+                Duty::BackUp | Duty::TellArrivals | Duty::Report => others.push(duty),
             }
         }
         awake.keep_metrics(now)?;
         duties::wake_for_next(&awake.disk)?;
-        Ok(promise)
+        drop(awake);
+        if others.is_empty() {
+            return Ok(JsValue::UNDEFINED);
+        }
+        let object = Rc::clone(&self.0);
+        let doing = async move {
+            let mut done = Ok(JsValue::UNDEFINED);
+            for duty in others {
+                if let Err(error) = object.do_with_others(duty).await {
+                    console_error!("{:?} is to be tried again: {:?}", duty, error);
+                    // Others have put themselves on the list again.
+                    if duty == Duty::BackUp {
+                        done = Err(error);
+                    }
+                }
+            }
+            done
+        };
+        Ok(future_to_promise(AssertUnwindSafe(doing)).into())
     }
 }
 
@@ -202,9 +237,12 @@ impl TinyBaseStore {
             Ok(admitted) => admitted,
             Err(why) => return answer::not_let_in(ask, why).map(Into::into),
         };
+        if self.0.phases.count() {
+            self.0.awake()?.note_org(&visit)?;
+        }
         match ask {
             Ask::Page | Ask::Json => self.0.awake()?.read(ask, &visit, right, key, cookie),
-            Ask::Usage => self.0.awake()?.usage(&visit, cookie),
+            Ask::Usage => self.0.awake()?.usage(&visit, &self.0.phases.name, cookie),
             Ask::Metrics | Ask::MetricsAsJson => self.0.awake()?.show_metrics(ask, &visit, cookie),
             Ask::Export => self.0.awake()?.export(&visit, cookie),
             Ask::Shares => {
@@ -276,6 +314,10 @@ impl TinyBaseStore {
                     let all = object.awake()?.room("")?.list().export();
                     Kind::Json.answer(&Uint8Array::from(all.as_bytes()), None)?
                 }
+                Call::Take(claim, after) => object.awake()?.hand_over(&claim, after)?,
+                Call::Taken(claim) => object.awake()?.handed_over(&claim)?,
+                Call::Count { source, days } => object.awake()?.hear_counts(&source, &days)?,
+                Call::Counts { days } => object.awake()?.tell_counts(days)?,
             };
             Ok(response.into())
         };
@@ -339,6 +381,16 @@ impl Object {
             .map_err(|_| "the object fell asleep while it woke up".into())
     }
 
+    /// Does what is due and takes a while.
+    async fn do_with_others(&self, duty: Duty) -> Result<(), JsValue> {
+        match duty {
+            Duty::BackUp => self.back_up_all().await,
+            Duty::TellArrivals => self.tell_arrivals().await,
+            Duty::Report => self.report().await,
+            Duty::AskAgain | Duty::Forget => Ok(()),
+        }
+    }
+
     fn connect(&self, guest: Guest, list: &str, cookie: Option<&str>) -> Result<Response, JsValue> {
         let WebSocketPair { client, server } = WebSocketPair::new()?;
         self.state.accept_web_socket(&server);
@@ -356,6 +408,7 @@ impl Awake {
             state,
             limits,
             plan,
+            phases,
             ..
         } = object;
         let disk = Disk::open(state)?;
@@ -366,11 +419,20 @@ impl Awake {
         let measures = Measures::open(state, &object.env, kept.as_deref());
         let moves_from = moving::is_due(&disk, object.env.unchecked_ref())?;
         let forgets = duties::is_scheduled(&disk, Duty::Forget)?;
+        let moves = phases.fetch_lists() || Handovers::exist(disk.sql())?;
+        let handovers = if moves {
+            Some(Handovers::open(disk.sql())?)
+        } else {
+            None
+        };
         let mut awake = Self {
             disk,
             shares: Shares::open(state)?,
             limits: *limits,
             moves_from,
+            handovers,
+            counts: phases.count().then_some(phases.report_every),
+            counted: 0,
             rooms: BTreeMap::new(),
             sockets: Sockets::new(),
             places: BTreeMap::new(),
@@ -478,7 +540,13 @@ impl Awake {
         kind.answer(&bytes, cookie)
     }
 
-    fn usage(&mut self, visit: &Visit, cookie: Option<&str>) -> Result<Response, JsValue> {
+    /// `object`: the name of this one, to be told.
+    fn usage(
+        &mut self,
+        visit: &Visit,
+        object: &str,
+        cookie: Option<&str>,
+    ) -> Result<Response, JsValue> {
         let (bytes, limit) = (self.disk.size(), self.limits.storage);
         self.room(&visit.list)?;
         let warnings = self.warnings();
@@ -495,6 +563,7 @@ impl Awake {
             "completed": counts.completed,
             "connections": connections,
             "warnings": warnings,
+            "object": object,
         });
         Kind::Json.answer(&Uint8Array::from(usage.to_string().as_bytes()), cookie)
     }
@@ -697,6 +766,10 @@ impl Awake {
     /// Writes what is to be written, then tells everybody. The platform holds what is sent back
     /// until the disk has what was written.
     fn carry_out(&mut self, list: &str, turn: Turn) -> Result<(), JsValue> {
+        if let Some(every) = self.counts {
+            self.counted += 1;
+            self.count_events(list, &turn.entries, every)?;
+        }
         let written = self.disk.save(list, &turn.entries, &turn.gone);
         if written.is_err() {
             self.spoilt = true;

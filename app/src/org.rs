@@ -95,19 +95,25 @@ pub enum About {
     Users,
     User(String),
     Lists,
+    /// What happens in it, counted.
+    Analytics,
 }
 
 impl Api {
     /// `None`: there is nothing at this path.
     pub fn at(path: &str) -> Option<Self> {
-        let mut parts = path.strip_prefix("/api/")?.split('/');
+        let parts = path.strip_prefix("/api/")?.split('/');
         // In a path a plus is a plus.
-        let mut part = || decode(&parts.next()?.replace('+', "%2B"));
-        let org = part()?;
-        let about = match (part()?.as_str(), part(), part()) {
+        let parts: Option<Vec<String>> = parts
+            .map(|part| decode(&part.replace('+', "%2B")))
+            .collect();
+        let mut parts = parts?.into_iter();
+        let org = parts.next()?;
+        let about = match (parts.next()?.as_str(), parts.next(), parts.next()) {
             ("users", None, None) => About::Users,
             ("users", Some(user), None) => About::User(user),
             ("lists", None, None) => About::Lists,
+            ("analytics", None, None) => About::Analytics,
             _ => return None,
         };
         Some(Self { org, about })
@@ -116,7 +122,7 @@ impl Api {
     /// The `Allow` header.
     pub fn methods(&self) -> &'static str {
         match self.about {
-            About::Users => "GET, HEAD",
+            About::Users | About::Analytics => "GET, HEAD",
             About::User(_) => "GET, HEAD, PUT, DELETE",
             About::Lists => "GET, HEAD, POST",
         }
@@ -126,9 +132,11 @@ impl Api {
         self.methods().split(", ").any(|allowed| allowed == method)
     }
 
-    /// What is asked for by this method, which is allowed, with this body; or what is wrong.
+    /// What is asked of members and lists by this method, which is allowed, with this body; or what
+    /// is wrong.
     pub fn errand(self, method: &str, body: &str) -> Result<Errand, String> {
         Ok(match (self.about, method) {
+            (About::Analytics, _) => return Err("Nothing is counted here.".into()),
             (About::Users, _) => Errand::Users,
             (About::User(user), "PUT") => {
                 #[derive(Deserialize)]

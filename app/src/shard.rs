@@ -5,6 +5,7 @@
 
 use crate::hop::Pass;
 use crate::identity::{LONGEST_USER, query_value};
+use crate::ring;
 
 /// How todos are spread over objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,20 +14,52 @@ pub enum Sharding {
     User,
     /// An object for each user of an organisation, and one for what the organisation shares.
     Org,
+    /// So many objects, each with the lists of many users.
+    Feature(u32),
 }
 
 impl Sharding {
-    /// What each may be called, for messages.
-    pub const NAMES: &str = "user, org";
+    /// The shards that there are unless `SHARDS` says otherwise.
+    pub const SHARDS: u32 = 8;
 
-    /// The value of `SHARDING`; `None` is one that nobody shards by.
-    pub fn named(name: Option<&str>) -> Option<Self> {
-        Some(match name {
+    /// What the variables `SHARDING` and, where it matters, `SHARDS` say; or what is wrong.
+    pub fn read(
+        name: Option<&str>,
+        shards: impl FnOnce() -> Option<String>,
+    ) -> Result<Self, String> {
+        Ok(match name {
             None | Some("user") => Self::User,
             Some("org") => Self::Org,
-            Some(_) => return None,
+            Some("feature") => Self::Feature(match shards() {
+                Some(count) => number_of_shards(&count)?,
+                None => Self::SHARDS,
+            }),
+            Some(_) => {
+                let names = "user, org, feature";
+                return Err(format!(
+                    "The variable SHARDING is not one that this worker knows: {names}."
+                ));
+            }
         })
     }
+
+    /// Where lists may still be from earlier: what `SHARDS_BEFORE` and `SHARDING_BEFORE` say, with
+    /// the newest first and spaces or commas between.
+    pub fn earlier(shards: Option<&str>, names: Option<&str>) -> Result<Vec<Self>, String> {
+        let words = |text| str::split(text, [' ', ',']).filter(|word| !word.is_empty());
+        let rings = words(shards.unwrap_or_default());
+        let rings = rings.map(|count| number_of_shards(count).map(Self::Feature));
+        let phases = words(names.unwrap_or_default());
+        let phases = phases.map(|name| Self::read(Some(name), || None));
+        rings.chain(phases).collect()
+    }
+}
+
+fn number_of_shards(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok();
+    number
+        .filter(|count| (1..=ring::MOST).contains(count))
+        .ok_or_else(|| format!("`{text}` is no number of shards: 1 to {}.", ring::MOST))
 }
 
 /// Whose todos somebody wants to see.
@@ -79,8 +112,23 @@ impl Sharding {
                 Err("Bad list: only an organisation has lists by name, and none is named.")
             }
             (Self::Org, Some(within), None) => Ok(Place::own(org_user(within, id))),
+            (Self::Feature(shards), ..) => Ok(Place {
+                object: todo_shard(ring::shard_of(id, shards)),
+                list: id.to_owned(),
+                pass: Pass::Own,
+            }),
             (Self::User, ..) | (Self::Org, None, None) => Ok(Place::own(user(id))),
         }
+    }
+
+    /// Where a user's own list is.
+    pub fn own(self, user: &str, org: Option<&str>) -> Result<Place, &'static str> {
+        self.place(Wanted {
+            user,
+            org,
+            list: None,
+            owner: false,
+        })
     }
 }
 
@@ -98,6 +146,19 @@ pub fn org(org: &str) -> String {
 pub fn org_user(org: &str, user: &str) -> String {
     format!("org-{}-user-{user}", spelt(org))
 }
+
+/// An object that has the lists of many users.
+pub fn todo_shard(number: u32) -> String {
+    format!("todo-shard-{number}")
+}
+
+/// The object that counts what happens in an organisation, or outside of all.
+pub fn analytics(org: Option<&str>) -> String {
+    format!("analytics-{}", org.unwrap_or(EVERYBODY))
+}
+
+/// What those are called who are in no organisation.
+pub const EVERYBODY: &str = "all";
 
 /// An organisation's id without what divides it from a user's.
 fn spelt(org: &str) -> String {
@@ -138,9 +199,35 @@ mod tests {
         assert_eq!(user("alice"), "user-alice");
         assert_eq!(org("acme"), "org-acme");
         assert_eq!(org_user("acme", "alice"), "org-acme-user-alice");
-        assert_eq!(Sharding::named(None), Some(Sharding::User));
-        assert_eq!(Sharding::named(Some("org")), Some(Sharding::Org));
-        assert_eq!(Sharding::named(Some("planet")), None);
+        assert_eq!(todo_shard(3), "todo-shard-3");
+        assert_eq!(analytics(None), "analytics-all");
+        assert_eq!(analytics(Some("acme")), "analytics-acme");
+    }
+
+    #[test]
+    fn the_variables_say_how_todos_are_spread() {
+        let read = |name, shards: Option<&str>| Sharding::read(name, || shards.map(str::to_owned));
+        assert_eq!(read(None, None), Ok(Sharding::User));
+        assert_eq!(read(Some("org"), None), Ok(Sharding::Org));
+        assert_eq!(read(Some("feature"), None), Ok(Sharding::Feature(8)));
+        assert_eq!(read(Some("feature"), Some("3")), Ok(Sharding::Feature(3)));
+        for shards in ["0", "1025", "many", ""] {
+            assert!(read(Some("feature"), Some(shards)).is_err(), "{shards}");
+        }
+        assert!(read(Some("planet"), None).is_err());
+        assert_eq!(Sharding::earlier(None, None), Ok(vec![]));
+        let earlier = Sharding::earlier(Some("4, 2"), Some("user"));
+        let wanted = [Sharding::Feature(4), Sharding::Feature(2), Sharding::User];
+        assert_eq!(earlier, Ok(wanted.into()));
+        assert!(Sharding::earlier(Some("x"), None).is_err());
+    }
+
+    #[test]
+    fn a_shard_has_lists_by_their_users() {
+        let place = Sharding::Feature(8).own("alice", Some("acme")).unwrap();
+        let shard = ring::shard_of("alice", 8);
+        assert_eq!(place.object, format!("todo-shard-{shard}"));
+        assert_eq!((&*place.list, place.pass), ("alice", Pass::Own));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::identity::{
 };
 use crate::js::{self, Bindings, Namespace, Stub, now, random};
 use crate::limit;
-use crate::org::{self, Api, Caller};
+use crate::org::{self, About, Api, Caller};
 use crate::route::Route;
 use crate::session::{self, Action};
 use crate::shard::{self, Place, Sharding, Wanted};
@@ -380,9 +380,8 @@ fn refused(refusal: Refusal) -> Result<Response, JsValue> {
 const NO_STORES: &str = "TINYBASE_STORE is not bound: add it under durable_objects in tiny.toml";
 
 fn sharding(bindings: &Bindings) -> Result<Sharding, String> {
-    Sharding::named(bindings.sharding().as_deref()).ok_or_else(|| {
-        let names = Sharding::NAMES;
-        format!("The variable SHARDING is not one that this worker knows: {names}.")
+    Sharding::read(bindings.sharding().as_deref(), || {
+        js::text(&bindings.shards())
     })
 }
 
@@ -408,6 +407,9 @@ fn place(
     } else {
         identity.org.clone()
     };
+    if org.as_deref() == Some(shard::EVERYBODY) && matches!(sharding, Sharding::Feature(_)) {
+        return Err("Bad org: all are called so who are in none.".into());
+    }
     let list = match shard::named(query, "list")? {
         Some(list) => Some(org::list_name(list)?),
         None => None,
@@ -431,9 +433,14 @@ fn next_api(api: Api, request: &Request, asked: &Asked<'_>) -> Result<Next, JsVa
         Ok(sharding) => sharding,
         Err(why) => return refuse(500, &why),
     };
-    if sharding != Sharding::Org {
-        return refuse(404, "Here are no organisations: SHARDING is not org.");
-    }
+    let object = match (sharding, &api.about) {
+        (Sharding::Feature(_), About::Analytics) => shard::analytics(Some(&api.org)),
+        (Sharding::Org, About::Users | About::User(_) | About::Lists) => shard::org(&api.org),
+        (_, About::Analytics) => {
+            return refuse(404, "Nothing is counted: SHARDING is not feature.");
+        }
+        _ => return refuse(404, "Here are no organisations: SHARDING is not org."),
+    };
     if !api.allows(&method) {
         let allow = ("allow", api.methods());
         let why = format!("Not allowed: use {}.", api.methods());
@@ -460,16 +467,18 @@ fn next_api(api: Api, request: &Request, asked: &Asked<'_>) -> Result<Next, JsVa
         return refuse(400, &why);
     }
     let stores = bindings.stores().ok_or(NO_STORES)?;
+    let days = query_value(address.query, "days");
     Ok(Next::Api {
         user: identity.user.clone(),
         question: Question {
-            stub: stores.get_by_name(&shard::org(&api.org))?,
+            stub: stores.get_by_name(&object)?,
             caller: Caller {
                 user: identity.user,
                 vouched: false,
             },
             api,
             method,
+            days: days.and_then(|days| days.ok()?.parse().ok()).unwrap_or(30),
         },
     })
 }

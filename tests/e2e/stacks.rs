@@ -148,3 +148,185 @@ async fn members_share_lists_and_who_is_removed_is_out_at_once() {
     assert_eq!(ask(&dev, Method::PUT, own, king).await.0, 400);
     assert_eq!(ask(&dev, Method::POST, own, None).await.0, 405);
 }
+
+/// With these variables instead of those of the manifest.
+fn vars(manifest: &str, vars: &str) -> String {
+    let mut lines: Vec<&str> = manifest.lines().collect();
+    let line = lines.iter_mut().find(|line| line.starts_with("vars = "));
+    let vars = format!("vars = {{ {vars} }}");
+    *line.unwrap() = &vars;
+    lines.join("\n") + "\n"
+}
+
+/// The name of the object that has a list.
+async fn object_of(dev: &Dev, who: &str) -> String {
+    let usage = dev.json(&format!("/usage?{who}")).await;
+    usage["object"].as_str().unwrap().to_owned()
+}
+
+/// The objects of these users' lists, each with one todo that has the user's name.
+async fn objects_of(dev: &Dev, users: &[String]) -> Vec<String> {
+    let mut objects = Vec::new();
+    for user in users {
+        let who = format!("userId={user}");
+        assert_eq!(texts(dev, &who).await, [user.clone()], "{user}");
+        objects.push(object_of(dev, &who).await);
+    }
+    objects
+}
+
+#[tokio::test]
+async fn lists_move_to_their_shards_whole_and_once_even_if_interrupted() {
+    const MANIFEST: &str = "stacks/feature.toml";
+    let with = |text: &'static str| move |manifest: String| vars(&manifest, text);
+    let two = with("SHARDING = \"feature\", SHARDS = 2");
+    let dev = stack("stack-feature", "feature", two).dev().await;
+    let users: Vec<String> = (0..12).map(|user| format!("user{user}")).collect();
+    for user in &users {
+        add(&dev, &format!("userId={user}"), user).await;
+    }
+    let before = objects_of(&dev, &users).await;
+    assert!(before.contains(&"todo-shard-0".into()) && before.contains(&"todo-shard-1".into()));
+    // A link to a list goes on leading there.
+    let share = dev.client.post(dev.url("/shares?userId=user0"));
+    let share = share.header("accept", "application/json");
+    let share = share.header("content-type", "application/x-www-form-urlencoded");
+    let share = share.body("action=create&right=write&label=x").send().await;
+    let share: Value = serde_json::from_str(&share.unwrap().text().await.unwrap()).unwrap();
+    let link = share["url"]
+        .as_str()
+        .unwrap()
+        .split_once("?share=")
+        .unwrap()
+        .1;
+    let link = format!("share={link}");
+
+    // With more shards some lists have to move, and each step of that is interrupted.
+    let four = r#"SHARDING = "feature", SHARDS = 4, SHARDS_BEFORE = 2"#;
+    let mut project = dev.kill().await;
+    for step in ["taken", "arrived"] {
+        let stopped = format!("{four}, STOP_AFTER = \"{step}\"");
+        let dev = project
+            .with(MANIFEST, |manifest| vars(&manifest, &stopped))
+            .dev()
+            .await;
+        let mut moving = 0;
+        for user in &users {
+            let answer = dev.get(&format!("/todos?userId={user}")).await;
+            moving += usize::from(answer.status() == 503);
+        }
+        assert!(moving > 0, "nothing moves after {step}");
+        project = dev.kill().await;
+    }
+    let mut dev = project
+        .with(MANIFEST, |manifest| vars(&manifest, four))
+        .dev()
+        .await;
+    let after = objects_of(&dev, &users).await;
+    let moved = before.iter().zip(&after).filter(|(from, to)| from != to);
+    let moved: Vec<&String> = moved.map(|(_, to)| to).collect();
+    assert!(!moved.is_empty() && moved.len() < users.len());
+    assert!(
+        moved
+            .iter()
+            .all(|to| ["todo-shard-2", "todo-shard-3"].contains(&to.as_str()))
+    );
+    assert_eq!(texts(&dev, &link).await, ["user0"]);
+    add(&dev, &link, "by-link").await;
+    assert_eq!(texts(&dev, "userId=user0").await, ["by-link", "user0"]);
+
+    // And back again, with what was done meanwhile.
+    for user in &users[1..] {
+        add(&dev, &format!("userId={user}"), "more").await;
+    }
+    let back = r#"SHARDING = "feature", SHARDS = 2, SHARDS_BEFORE = 4"#;
+    dev.edit(MANIFEST, |manifest| vars(&manifest, back));
+    dev.event("reload").await;
+    for (user, object) in users.iter().zip(&before).skip(1) {
+        let who = format!("userId={user}");
+        assert_eq!(texts(&dev, &who).await, ["more".to_owned(), user.clone()]);
+        assert_eq!(object_of(&dev, &who).await, *object);
+    }
+    assert_eq!(texts(&dev, &link).await, ["by-link", "user0"]);
+}
+
+#[tokio::test]
+async fn lists_come_along_from_one_phase_to_the_next() {
+    const MANIFEST: &str = "stacks/feature.toml";
+    let user = |manifest: String| vars(&manifest, r#"SHARDING = "user""#);
+    let mut dev = stack("stack-phases", "feature", user).dev().await;
+    add(&dev, "userId=alice", "tea").await;
+    assert_eq!(object_of(&dev, "userId=alice").await, "user-alice");
+
+    let feature = r#"SHARDING = "feature", SHARDING_BEFORE = "user""#;
+    dev.edit(MANIFEST, |manifest| vars(&manifest, feature));
+    dev.event("reload").await;
+    let mut socket = dev.socket("/todos?userId=alice").await;
+    let store = socket.json().await;
+    assert_eq!(store["tables"]["todos"].as_object().unwrap().len(), 1);
+    add(&dev, "userId=alice", "bread").await;
+    assert!(
+        object_of(&dev, "userId=alice")
+            .await
+            .starts_with("todo-shard-")
+    );
+    let told = socket.json().await;
+    assert_eq!(told["tables"]["todos"].as_object().unwrap().len(), 2);
+
+    let org = r#"SHARDING = "org", SHARDING_BEFORE = "feature""#;
+    dev.edit(MANIFEST, |manifest| vars(&manifest, org));
+    dev.event("reload").await;
+    assert_eq!(texts(&dev, "userId=alice&org=acme").await, ["bread", "tea"]);
+    let object = object_of(&dev, "userId=alice&org=acme").await;
+    assert_eq!(object, "org-acme-user-alice");
+    // It went there and is nowhere else.
+    assert!(texts(&dev, "userId=alice").await.is_empty());
+}
+
+#[tokio::test]
+async fn what_happens_in_an_organisation_is_counted_once() {
+    let quick = |manifest: String| {
+        vars(
+            &manifest,
+            r#"SHARDING = "feature", SHARDS = 3, REPORT_EVERY = 0"#,
+        )
+    };
+    let dev = stack("stack-analytics", "feature", quick).dev().await;
+    for user in ["alice", "bob", "carol"] {
+        let who = format!("userId={user}&org=acme");
+        add(&dev, &who, "tea").await;
+        add(&dev, &who, "bread").await;
+        let store = dev.json(&format!("/todos?{who}")).await;
+        let id = store["tables"]["todos"].as_object().unwrap();
+        let id = id.keys().next().unwrap();
+        post(&dev, &who, &format!("action=toggle&id={id}")).await;
+        post(&dev, &who, &format!("action=toggle&id={id}")).await;
+        post(&dev, &who, &format!("action=toggle&id={id}")).await;
+        post(&dev, &who, &format!("action=delete&id={id}")).await;
+    }
+    add(&dev, "userId=dave", "milk").await;
+    let counts = |answer: &Value| {
+        let days = answer["days"].as_array().unwrap().iter();
+        let sum = |key: &str| -> u64 { days.clone().map(|day| day[key].as_u64().unwrap()).sum() };
+        [
+            sum("added"),
+            sum("completed"),
+            sum("deleted"),
+            sum("active_lists"),
+        ]
+    };
+    let acme = "/api/acme/analytics?userId=alice";
+    dev.json_until(acme, |answer| counts(answer) == [6, 6, 3, 3])
+        .await;
+    let all = "/api/all/analytics?userId=alice&days=7";
+    let all = dev
+        .json_until(all, |answer| counts(answer) == [1, 0, 0, 1])
+        .await;
+    assert_eq!(all["days"][0]["day"].as_str().unwrap().len(), 10);
+    // It stays at that, whatever is reported again.
+    add(&dev, "userId=erin", "milk").await;
+    let all = "/api/all/analytics?userId=alice";
+    dev.json_until(all, |answer| counts(answer) == [2, 0, 0, 2])
+        .await;
+    assert_eq!(counts(&dev.json(acme).await), [6, 6, 3, 3]);
+}
