@@ -11,6 +11,7 @@ import { listenToKeys } from "./keys.js";
 import { List } from "./list.js";
 import { closeEditor, editedCells, fillEditor, openEditor } from "./row.js";
 import { Shelf } from "./shelf.js";
+import { read } from "./stamps.js";
 import { createMergeableStore } from "./tinybase.js";
 import { FILTERS, Todos } from "./todos.js";
 import { sentence, Usage } from "./usage.js";
@@ -21,8 +22,10 @@ const mayWrite = page.right !== "read";
 /** Of this list, as this user sees it, in what the browser keeps. */
 const name = `todos of ${page.user} at ${page.sync}`;
 const unsentKey = `unsent ${name}`;
-/** Discarding helps where the server refuses what this page sends, rather than the page. */
-const DISCARDABLE = [1007, 1008, 1009, 4403, 4507];
+/** With these codes the server refuses what this page sends; with others, the page. */
+const REFUSED_EDITS = [1007, 1008, 1009, 4507];
+/** Written by somebody who may not, or not allowed in any more. */
+const FORBIDDEN = 4403;
 const RAW_ROWS = 200;
 
 let filter = page.filter;
@@ -37,7 +40,8 @@ const todos = new Todos(store, changed);
 const list = new List($("list"), $("row").content.firstElementChild);
 const shelf = new Shelf(store, name);
 const usage = new Usage(page.usage, showUsage);
-const edits = new Edits(store, todos, () => {
+const edits = new Edits(store, todos, (changes) => {
+  shelf.note(changes);
   connection.edited();
   usage.soon();
   changed();
@@ -70,7 +74,7 @@ const connection = new Connection(
       showConnection();
     },
     refused({ code, reason }) {
-      const discard = DISCARDABLE.includes(code);
+      const discard = REFUSED_EDITS.includes(code) || (code === FORBIDDEN && connection.unsent > 0);
       const what = discard ? "The server did not take your last changes" : "The server ended the connection";
       complain(`${what}: ${reason || `it said ${code}`}.`, { retry: true, discard });
     },
@@ -81,7 +85,7 @@ const connection = new Connection(
 function startWithThePage() {
   const content = $("content")?.textContent;
   if (!content) return;
-  store.setMergeableContent(revived(JSON.parse(content)));
+  store.setMergeableContent(read(content));
   whole = !isRefused();
 }
 
@@ -92,14 +96,6 @@ function startWithThePage() {
 function isRefused() {
   const there = Number($("filters").querySelector("[data-count=all]").textContent);
   return there > 0 && store.getMergeableContentHashes()[0] === 0;
-}
-
-/** Deleted things are undefined, which JSON has no word for: TinyBase writes U+FFFC. */
-function revived(json) {
-  if (json === "\uFFFC") return undefined;
-  if (Array.isArray(json)) return json.map(revived);
-  if (typeof json !== "object" || json === null) return json;
-  return Object.fromEntries(Object.entries(json).map(([key, value]) => [key, revived(value)]));
 }
 
 function complete() {
@@ -191,10 +187,15 @@ const deeds = {
     delete: (row) => deeds.remove(row),
     up: (row) => step(row, -1),
     down: (row) => step(row, 1),
-    undo: () => say(edits.undo() ? "Undone." : "Nothing to undo."),
-    redo: () => say(edits.redo() ? "Done again." : "Nothing to do again."),
+    undo: () => turned(edits.undo(), "Undone."),
+    redo: () => turned(edits.redo(), "Done again."),
   }),
 };
+
+function turned(done, words) {
+  say(done ? words : "Nothing is left of that.");
+  showUndo();
+}
 
 listenToKeys(deeds);
 $("undo")?.addEventListener("click", deeds.undo);
@@ -291,11 +292,15 @@ function show() {
   $("empty").textContent = filter === "all" ? "Nothing to do yet." : "Nothing here.";
   if (mayWrite) {
     $("clear").querySelector("button").disabled = counts.completed === 0;
-    $("undo").disabled = !edits.canUndo;
-    $("redo").disabled = !edits.canRedo;
+    showUndo();
   }
   showRaw();
   showConnection();
+}
+
+function showUndo() {
+  $("undo").disabled = !edits.canUndo;
+  $("redo").disabled = !edits.canRedo;
 }
 
 function showFilter(name) {

@@ -57,6 +57,12 @@ export function makeShareable(url, say) {
     return row;
   }
 
+  // Without a script there is a page for it.
+  $("share-open").addEventListener("click", (event) => {
+    event.preventDefault();
+    $("share").showPopover();
+  });
+
   $("share").addEventListener("toggle", ({ newState }) => {
     if (newState !== "open") return;
     $("share-new").hidden = true;

@@ -17,7 +17,7 @@ export class Edits {
   #undoable = [];
   #redoable = [];
 
-  /** `done()` is called after each edit. */
+  /** `done(changes)` is called after each edit, with the stamps that it has set. */
   constructor(store, todos, done) {
     this.#store = store;
     this.#todos = todos;
@@ -85,14 +85,17 @@ export class Edits {
       deed.push({ id, cells: Object.fromEntries(cells.map(([cell, value]) => [cell, [row[cell], value]])) });
     }
     if (deed.length === 0) return;
-    this.#set(deed);
     this.#undoable.push(deed);
     if (this.#undoable.length > MOST) this.#undoable.shift();
     this.#redoable = [];
-    this.#done();
+    this.#set(deed);
   }
 
   #set(deed) {
+    let changes;
+    const listener = this.#store.addDidFinishTransactionListener(() => {
+      changes = this.#store.getTransactionMergeableChanges();
+    });
     this.#store.transaction(() => {
       for (const { id, cells } of deed) {
         for (const [cell, [, after]] of Object.entries(cells)) {
@@ -101,6 +104,8 @@ export class Edits {
         }
       }
     });
+    this.#store.delListener(listener);
+    this.#done(changes);
   }
 
   /** Takes back the last deed of `from`, as far as it still stands. Whether something was left of it. */
@@ -108,12 +113,10 @@ export class Edits {
     const deed = from.pop();
     if (!deed) return false;
     const back = deed.map((part) => this.#back(part)).filter((part) => part);
-    if (back.length) {
-      this.#set(back);
-      to.push(back);
-    }
-    this.#done();
-    return back.length > 0;
+    if (back.length === 0) return false;
+    to.push(back);
+    this.#set(back);
+    return true;
   }
 
   #back({ id, cells }) {

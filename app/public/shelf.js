@@ -1,6 +1,7 @@
 // The store in this browser's IndexedDB: what was there before, and what has no way to the server
 // yet, across page loads and without a network.
 
+import { Journal } from "./journal.js";
 import { createIndexedDbPersister, createMergeableStore } from "./tinybase.js";
 
 const SOON_MS = 150;
@@ -11,6 +12,7 @@ export class Shelf {
   #store;
   #name;
   #persister;
+  #journal;
   #timer = 0;
   #pause = SOON_MS;
   #closed = false;
@@ -20,10 +22,17 @@ export class Shelf {
     this.#store = store;
     this.#name = name;
     this.#persister = createIndexedDbPersister(store, name);
+    this.#journal = new Journal(name);
+  }
+
+  /** Keeps the stamps of an edit at once. */
+  note(changes) {
+    this.#journal.note(changes);
   }
 
   /** Merges what is kept into the store. */
   async load() {
+    this.#journal.read((changes) => this.#store.applyMergeableChanges(changes));
     const kept = createMergeableStore();
     await createIndexedDbPersister(kept, this.#name).load();
     const [tables, [values, ...own]] = kept.getMergeableContent();
@@ -45,6 +54,7 @@ export class Shelf {
   async clear() {
     this.#closed = true;
     clearTimeout(this.#timer);
+    this.#journal.forget({ edits: Infinity, keys: this.#journal.mark().keys });
     await this.#alone(
       () =>
         new Promise((resolve) => {
@@ -66,7 +76,9 @@ export class Shelf {
       const began = performance.now();
       // What another window wrote meanwhile is not to be lost.
       await this.load();
+      const written = this.#journal.mark();
       await this.#persister.save();
+      this.#journal.forget(written);
       this.#pause = Math.max(SOON_MS, (performance.now() - began) / SHARE);
     });
   }

@@ -11,7 +11,7 @@ use crate::todos::push_json;
 use crate::usage::{Level, sentence};
 
 /// What `app.js` imports, to be fetched before it is known to be needed.
-const MODULES: [&str; 18] = [
+const MODULES: [&str; 20] = [
     "/app.js",
     "/connection.js",
     "/dialogs.js",
@@ -19,11 +19,13 @@ const MODULES: [&str; 18] = [
     "/due.js",
     "/edits.js",
     "/here.js",
+    "/journal.js",
     "/keys.js",
     "/list.js",
     "/order.js",
     "/row.js",
     "/shelf.js",
+    "/stamps.js",
     "/tinybase.js",
     "/todos.js",
     "/usage.js",
@@ -365,7 +367,7 @@ fn actions(links: &Links, sheet: &Sheet<'_>) -> Markup {
             }
             a #reload .button href=(back(links.0)) { "Reload" }
             @if sheet.right == Right::Own {
-                button.live type="button" popovertarget="share" { "Share" }
+                a #share-open .button href=(links.to("/shares")) { "Share" }
             }
             button.live type="button" popovertarget="keys" aria-keyshortcuts="?" { "Shortcuts" }
         }
