@@ -190,7 +190,8 @@ impl Client {
         self.ask("asks").await == true
     }
 
-    /// Begins to add todos called `<prefix>1` and so on, one after the other, until it is offline.
+    /// Begins to add todos called `<prefix>1` and so on, one after the other, until it is offline;
+    /// in the same transaction as each, another, called `<prefix>1 twin` and so on.
     pub async fn streams(&self, prefix: &str) {
         self.tell("stream", json!({ "prefix": prefix })).await;
     }
@@ -242,6 +243,18 @@ impl Client {
         let options = json!({"todos": count, "ms": ms(PATIENCE)});
         let found = self.tell("count", options).await;
         assert_eq!(found, count, "{} has {found} todos", self.id);
+    }
+
+    /// The id of the value that tells that somebody is there.
+    pub async fn here_id(&self, name: &str) -> Value {
+        self.tell("hereId", json!({ "name": name })).await
+    }
+
+    /// Waits until it sees just these people there, in the order of their names.
+    pub async fn sees_here(&self, names: &[&str]) {
+        let options = json!({"names": names, "ms": ms(PATIENCE)});
+        let here = self.tell("here", options).await;
+        assert_eq!(here, json!(names), "{} sees others", self.id);
     }
 
     /// Sent and received, since it was made or told to forget.

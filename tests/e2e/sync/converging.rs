@@ -68,17 +68,25 @@ async fn those_who_come_in_the_middle_miss_nothing(
 async fn evictions_between_any_two_edits(dev: &mut Terminal, stock: &Stock, chance: &mut Chance) {
     let mut room = Room::open(stock, dev.port(), "evicted").await;
     room.everybody_comes().await;
-    for n in 0..12 {
-        evict(dev).await;
-        let text = format!("after eviction {n}");
-        let [one, other] = [0, 1].map(|next| room.clients[(n + next) % PEOPLE.len()].clone());
-        one.edit(set("1", "text", text.as_str())).await;
-        other.sees("1", "text", text).await;
-        // And in the middle of whatever goes on.
-        for _ in 0..10 {
+    for n in 0..8 {
+        for _ in 0..15 {
             room.step(chance).await;
         }
+        // What it knows is all on disk: somebody new gets it, and nobody else was asked.
         room.everybody_comes().await;
+        let all: Vec<&Client> = room.clients.iter().collect();
+        agree(&all).await;
+        evict(dev).await;
+        let newcomer = stock.client(&format!("newcomer-{n}"), &room.url).await;
+        newcomer.online().await;
+        agree(&[&all[..], &[&newcomer]].concat()).await;
+        newcomer.offline().await;
+        // And it goes on as if nothing had been.
+        evict(dev).await;
+        let text = format!("after eviction {n}");
+        let [one, other] = [0, 1].map(|next| all[(n + next) % PEOPLE.len()]);
+        one.edit(set("1", "text", text.as_str())).await;
+        other.sees("1", "text", text).await;
     }
     room.converges().await;
     for client in &room.clients {

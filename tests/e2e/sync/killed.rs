@@ -5,35 +5,70 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Chance, Stock, sync, todo_app};
+use super::{Chance, Stock, add, sync, todo_app};
 use crate::support::{Client, Dev, agree, eventually, is_alive, signal, workerds};
 
 const KILLS: usize = 24;
 const USER: &str = "killed";
+/// Ends the ids of todos that a stream adds together with the one of that id.
+const TWIN: &str = " twin";
 
 #[tokio::test]
 async fn a_kill_never_loses_what_was_acknowledged() {
     let mut dev = todo_app("sync-killed").dev().await;
     let mut story = Story::begin(&dev).await;
     let mut chance = Chance::new();
-    let port = dev.port();
     for n in 1..=KILLS {
         let prefix = format!("kill {n} todo ");
         story.edits_stream(&prefix).await;
-        let moment = u64::try_from(chance.below(120)).unwrap();
-        tokio::time::sleep(Duration::from_millis(moment)).await;
-        // A runtime that dies too often is not started again: every now and then it is the whole
-        // session that is killed, with the runtime that ends with it.
-        if n % 4 == 0 {
-            dev = dev.kill().await.dev_on(port).await;
-        } else {
-            kill_runtime(&mut dev).await;
-        }
+        pause(&mut chance, 120).await;
+        dev = kill(dev, n).await;
         story.nothing_is_lost(&dev, &prefix).await;
     }
     story
         .what_was_never_acknowledged_comes_back_with_its_maker()
         .await;
+    a_long_edit_is_kept_whole_or_not_at_all(dev, &story.stock, &mut chance).await;
+}
+
+/// The moment of the kill is anybody's guess.
+async fn pause(chance: &mut Chance, longest_ms: usize) {
+    let moment = u64::try_from(chance.below(longest_ms)).unwrap();
+    tokio::time::sleep(Duration::from_millis(moment)).await;
+}
+
+/// Kills the runtime, which is started again. One that dies too often is not: every now and then it
+/// is the whole session, with the runtime that ends with it.
+async fn kill(mut dev: Dev, n: usize) -> Dev {
+    if n.is_multiple_of(4) {
+        let port = dev.port();
+        return dev.kill().await.dev_on(port).await;
+    }
+    kill_runtime(&mut dev).await;
+    dev
+}
+
+async fn a_long_edit_is_kept_whole_or_not_at_all(mut dev: Dev, stock: &Stock, chance: &mut Chance) {
+    // More than goes to disk at a time.
+    let text = "long ".repeat(50);
+    let todos: Vec<Value> = (0..3000).map(|n| add(&n.to_string(), &text)).collect();
+    for n in 1..=6 {
+        let user = format!("whole-{n}");
+        let url = sync(dev.port(), &user);
+        let stays_away = json!({"returns": false});
+        let writer = stock.client_with(&user, &url, stays_away).await;
+        writer.online().await;
+        writer.forgets_traffic().await;
+        writer.edits(&todos).await;
+        writer.has_sent(1).await;
+        pause(chance, 150).await;
+        dev = kill(dev, n).await;
+        let kept = kept(&dev, &user).await.len();
+        assert!(
+            kept == 0 || kept == todos.len(),
+            "{kept} todos are half an edit"
+        );
+    }
 }
 
 /// Somebody who edits, and somebody who watches. They do not come back by themselves: what they
@@ -84,10 +119,14 @@ impl Story {
             self.acknowledged.len() > before,
             "nothing was acknowledged of {prefix}"
         );
-        let mut store = dev.json(&format!("/todos?userId={USER}")).await;
-        let kept = rows(&store["tables"]["todos"].take());
+        let kept = kept(dev, USER).await;
         let lost: Vec<_> = self.acknowledged.difference(&kept).collect();
         assert!(lost.is_empty(), "lost of {prefix}: {lost:?}");
+        // Each was added together with another.
+        let is_twin = |id: &&String| id.ends_with(TWIN);
+        let (twins, firsts): (Vec<&String>, Vec<_>) = kept.iter().partition(is_twin);
+        let firsts: Vec<_> = firsts.iter().map(|id| format!("{id}{TWIN}")).collect();
+        assert!(twins.into_iter().eq(&firsts), "half an edit of {prefix}");
     }
 
     async fn what_was_never_acknowledged_comes_back_with_its_maker(&self) {
@@ -108,6 +147,12 @@ pub(super) async fn kill_runtime(dev: &mut Dev) {
     signal(runtime[0], "KILL");
     eventually("the runtime is dead", || !is_alive(runtime[0])).await;
     dev.event("runtime_died").await;
+}
+
+/// What the worker has, as it tells whoever asks.
+async fn kept(dev: &Dev, user: &str) -> BTreeSet<String> {
+    let store = dev.json(&format!("/todos?userId={user}")).await;
+    rows(&store["tables"]["todos"])
 }
 
 fn rows(todos: &Value) -> BTreeSet<String> {

@@ -23,6 +23,7 @@ async fn all_kinds_of_clients_share_a_list_and_nobody_spoils_it() {
     the_plain_protocol_and_stock_clients_see_each_other(&dev, &stock).await;
     a_clock_that_goes_ahead_spoils_nothing(&dev, &stock).await;
     a_message_may_take_its_time(&dev, &stock).await;
+    who_is_here_is_what_the_object_says(&mut dev, &stock).await;
     whoever_breaks_a_limit_goes_and_the_others_stay(&dev, &stock).await;
     a_long_list_comes_and_goes_whole(&mut dev, &stock).await;
 }
@@ -187,6 +188,61 @@ async fn a_message_may_take_its_time(dev: &Dev, stock: &Stock) {
     let text = "long ".repeat(100);
     ann.edit(set("1", "text", text.as_str())).await;
     bob.sees("1", "text", text).await;
+}
+
+async fn who_is_here_is_what_the_object_says(dev: &mut Dev, stock: &Stock) {
+    let ann = stock.client("ann", &sync(dev.port(), "ann")).await;
+    let share = dev
+        .client
+        .post(dev.url("/shares?userId=ann"))
+        .header("accept", "application/json")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body("action=create&right=write")
+        .send()
+        .await
+        .unwrap();
+    let share: Value = share.json().await.unwrap();
+    let (_, link) = share["url"].as_str().unwrap().split_once("share=").unwrap();
+    let by_link = format!("{}&share={link}", sync(dev.port(), "eve"));
+    let eve = stock.client("eve", &by_link).await;
+    ann.online().await;
+    ann.sees_here(&["ann"]).await;
+    eve.online().await;
+    for client in [&ann, &eve] {
+        client.sees_here(&["ann", "eve"]).await;
+    }
+
+    let id = ann.here_id("ann").await;
+    for (n, lie) in [
+        json!(["setValue", "here/nobody", {"name": "nobody"}]),
+        json!(["setValue", id, {"name": "somebody else"}]),
+        json!(["delValue", id]),
+    ]
+    .iter()
+    .enumerate()
+    {
+        // What comes after the lie shows when the lie has come.
+        let text = format!("after lie {n}");
+        eve.edit(lie.clone()).await;
+        eve.edit(set("1", "text", text.as_str())).await;
+        ann.sees("1", "text", text).await;
+        for client in [&ann, &eve] {
+            client.sees_here(&["ann", "eve"]).await;
+        }
+    }
+
+    eve.offline().await;
+    ann.sees_here(&["ann"]).await;
+    eve.online().await;
+    super::killed::kill_runtime(dev).await;
+    let fresh = stock.client("ann's other", &sync(dev.port(), "ann")).await;
+    fresh.online().await;
+    for client in [&ann, &eve, &fresh] {
+        client.sees_here(&["ann", "eve"]).await;
+    }
+    ann.offline().await;
+    fresh.offline().await;
+    eve.sees_here(&["eve"]).await;
 }
 
 /// Todos of one list, as this worker has it.

@@ -124,11 +124,15 @@ class Client {
     });
   }
 
-  // Adds todos one after the other, as fast as it can while it is asked about each.
+  // Adds one todo and its twin after the other, and asks the server something after each.
   async stream(prefix) {
     this.answered = 0;
     for (let n = 1; this.wanted; n++) {
-      this.store.setRow('todos', prefix + n, {text: `todo ${n}`, completed: false});
+      const todo = {text: `todo ${n}`, completed: false};
+      this.edit([
+        ['setRow', 'todos', prefix + n, todo],
+        ['setRow', 'todos', `${prefix}${n} twin`, todo],
+      ]);
       Promise.resolve(this.asks()).then((answered) => answered && (this.answered = n));
       await delay(1);
     }
@@ -149,6 +153,12 @@ class Client {
     for (const [value, stamp] of Object.entries(values))
       if (!value.startsWith(PRESENCE)) places[`values:${value}`] = stamp;
     return places;
+  }
+
+  // Who is there: ids of values, and names.
+  here() {
+    const values = Object.entries(this.store.getValues());
+    return values.filter(([id]) => id.startsWith(PRESENCE)).map(([id, {name}]) => [id, name ?? null]);
   }
 
   content() {
@@ -219,6 +229,15 @@ const commands = {
   },
 
   sent: ({id, frames, ms}) => within(ms, () => named(id).sent.frames, (sent) => sent >= frames),
+
+  // Waits until it sees just these people there; answers whom it sees.
+  here: ({id, names, ms}) =>
+    within(
+      ms,
+      () => named(id).here().map(([, name]) => name).sort(),
+      (here) => JSON.stringify(here) === JSON.stringify(names),
+    ),
+  hereId: ({id, name}) => named(id).here().find(([, its]) => its === name)?.[0],
 
   // Waits until it has so many todos; answers how many it has.
   count: ({id, todos, ms}) => within(ms, () => named(id).store.getRowIds('todos').length, (count) => count === todos),
