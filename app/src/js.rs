@@ -93,13 +93,18 @@ extern "C" {
     const address = (headers) =>
         headers.get("cf-connecting-ip") ?? headers.get("x-forwarded-for") ?? "unknown";
 
-    export async function isAdmitted({ LIMITER, USER_LIMITER }, headers, user) {
-        const asked = [];
-        if (LIMITER) asked.push(LIMITER.limit({ key: address(headers) }));
-        if (USER_LIMITER && user !== undefined) {
-            asked.push(USER_LIMITER.limit({ key: `user:${user}` }));
+    // Whether, or a promise of it where there is somebody to ask.
+    function admission({ LIMITER, USER_LIMITER }, headers, user) {
+        const byAddress = LIMITER?.limit({ key: address(headers) });
+        const byUser = user && USER_LIMITER?.limit({ key: `user:${user}` });
+        if (byAddress && byUser) {
+            return Promise.all([byAddress, byUser]).then(([one, two]) => one.success && two.success);
         }
-        return (await Promise.all(asked)).every(({ success }) => success);
+        return (byAddress ?? byUser)?.then(({ success }) => success) ?? true;
+    }
+
+    export async function isAdmitted(bindings, headers, user) {
+        return admission(bindings, headers, user);
     }
 
     // How long the answers of objects took, by their names, until they are told: see `times.rs`.
@@ -156,12 +161,14 @@ extern "C" {
         }
     }
 
-    export async function readIfAdmitted(
+    export function readIfAdmitted(
         context, bindings, headers, user, name, url, refusal, init,
     ) {
-        return (await isAdmitted(bindings, headers, user))
+        const answer = (admitted) => admitted
             ? forward(context, bindings.TINYBASE_STORE.getByName(name), url, false)
             : new Response(refusal, init);
+        const admitted = admission(bindings, headers, user);
+        return admitted === true ? answer(true) : admitted.then(answer);
     }
 
     export function isUpgrade(headers) {
@@ -178,7 +185,7 @@ extern "C" {
 
     /// The answer of the object of this name, or one that says `refusal`. Requests are counted by
     /// IP address and by user.
-    #[wasm_bindgen(js_name = readIfAdmitted)]
+    #[wasm_bindgen(catch, js_name = readIfAdmitted)]
     #[expect(
         clippy::too_many_arguments,
         reason = "all that it takes to cross over but once"
@@ -192,7 +199,7 @@ extern "C" {
         url: &str,
         refusal: &JsString,
         init: &ResponseInit,
-    ) -> Promise;
+    ) -> Result<Promise, JsValue>;
 
     #[wasm_bindgen(js_name = isUpgrade)]
     pub fn is_upgrade(headers: &Headers) -> bool;

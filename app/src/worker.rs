@@ -83,7 +83,7 @@ async fn answer(
                 &url,
                 &text,
                 &init,
-            );
+            )?;
             Ok(promise.unchecked_into())
         }
         Next::Answer(response) => Ok(asked.over_limit(None).await?.unwrap_or(response)),
