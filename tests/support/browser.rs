@@ -5,12 +5,31 @@ use std::time::{Duration, Instant};
 
 use chromiumoxide::browser::BrowserConfig;
 use chromiumoxide::cdp::browser_protocol::dom::ScrollIntoViewIfNeededParams;
-use chromiumoxide::cdp::browser_protocol::emulation::SetScriptExecutionDisabledParams;
+use chromiumoxide::cdp::browser_protocol::emulation::{
+    MediaFeature, SetDeviceMetricsOverrideParams, SetEmulatedMediaParams,
+    SetScriptExecutionDisabledParams,
+};
+use chromiumoxide::cdp::browser_protocol::input::{
+    DispatchKeyEventParams, DispatchKeyEventType, DispatchMouseEventParams, DispatchMouseEventType,
+    MouseButton,
+};
 use chromiumoxide::cdp::browser_protocol::log::{self, EventEntryAdded, LogEntryLevel};
 use chromiumoxide::cdp::browser_protocol::network::{self, EventRequestWillBeSent};
+use chromiumoxide::cdp::browser_protocol::target::SetAutoAttachParams;
 use chromiumoxide::cdp::js_protocol::runtime::{self, EventExceptionThrown};
 use chromiumoxide::page::Page;
 use futures_util::StreamExt as _;
+
+use super::peers;
+
+/// Held down while another key is pressed.
+#[derive(Debug, Clone, Copy)]
+pub enum Held {
+    Nothing = 0,
+    Alt = 1,
+    Control = 2,
+    ControlShift = 10,
+}
 
 /// A real, headless Chromium with a profile of its own.
 pub struct Browser {
@@ -53,6 +72,14 @@ impl Browser {
         tab
     }
 
+    /// A page in which this script runs before those of the page.
+    pub async fn page_with(&self, script: &str, url: &str) -> Tab {
+        let tab = self.blank().await;
+        tab.page.add_init_script(script).await.unwrap();
+        tab.go(url).await;
+        tab
+    }
+
     /// A page as somebody sees it who has turned JavaScript off.
     pub async fn page_without_javascript(&self, url: &str) -> Tab {
         let tab = self.blank().await;
@@ -89,6 +116,9 @@ struct Seen {
 impl Tab {
     async fn watching(page: Page) -> Self {
         let seen = Arc::new(Seen::default());
+        // A service worker that is made to wait for a debugger never starts.
+        let unattached = SetAutoAttachParams::new(false, false);
+        page.execute(unattached).await.unwrap();
         page.execute(network::EnableParams::default())
             .await
             .unwrap();
@@ -186,6 +216,119 @@ impl Tab {
     pub async fn press(&self, selector: &str, key: &str) {
         let element = self.page.find_element(selector).await.unwrap();
         element.focus().await.unwrap().press_key(key).await.unwrap();
+    }
+
+    /// Presses a key where the focus is, as a keyboard does.
+    pub async fn key(&self, key: &str, held: Held) {
+        self.page.bring_to_front().await.unwrap();
+        let (code, virtual_key) = match key {
+            "ArrowDown" => ("ArrowDown".to_owned(), 40),
+            "ArrowUp" => ("ArrowUp".to_owned(), 38),
+            "Delete" => ("Delete".to_owned(), 46),
+            "Enter" => ("Enter".to_owned(), 13),
+            "Escape" => ("Escape".to_owned(), 27),
+            _ => {
+                let letter = key.to_uppercase();
+                let number = letter.chars().next().map_or(0, u32::from);
+                (format!("Key{letter}"), i64::from(number))
+            }
+        };
+        let written = match (key, held) {
+            ("Enter", Held::Nothing) => Some("\r"),
+            (_, Held::Nothing) if key.len() == 1 => Some(key),
+            _ => None,
+        };
+        for down in [true, false] {
+            let event = DispatchKeyEventParams::builder()
+                .r#type(match (down, written) {
+                    (true, Some(_)) => DispatchKeyEventType::KeyDown,
+                    (true, None) => DispatchKeyEventType::RawKeyDown,
+                    (false, _) => DispatchKeyEventType::KeyUp,
+                })
+                .key(key)
+                .code(code.clone())
+                .windows_virtual_key_code(virtual_key)
+                .modifiers(held as i64);
+            let event = match written {
+                Some(text) if down => event.text(text),
+                _ => event,
+            };
+            self.page.execute(event.build().unwrap()).await.unwrap();
+        }
+    }
+
+    /// Takes what `from` selects by the mouse and drops it in the lower half of what `to` selects.
+    pub async fn drag(&self, from: &str, to: &str) {
+        self.page.bring_to_front().await.unwrap();
+        let (x, y) = self.middle_of(from).await;
+        let (_, target) = self.middle_of(to).await;
+        self.mouse(DispatchMouseEventType::MouseMoved, x, y).await;
+        self.mouse(DispatchMouseEventType::MousePressed, x, y).await;
+        for part in 1..=8 {
+            let y = y + (target + 12.0 - y) * f64::from(part) / 8.0;
+            self.mouse(DispatchMouseEventType::MouseMoved, x, y).await;
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+        // The page looks where the mouse is once in a frame.
+        tokio::time::sleep(Duration::from_millis(120)).await;
+        self.mouse(DispatchMouseEventType::MouseReleased, x, target + 12.0)
+            .await;
+    }
+
+    async fn middle_of(&self, selector: &str) -> (f64, f64) {
+        let selector = serde_json::to_string(selector).unwrap();
+        let at = self
+            .eval(&format!(
+                "(() => {{ const {{x, y, width, height}} = document.querySelector({selector}).getBoundingClientRect(); \
+                 return [x + width / 2, y + height / 2]; }})()"
+            ))
+            .await;
+        (at[0].as_f64().unwrap(), at[1].as_f64().unwrap())
+    }
+
+    async fn mouse(&self, kind: DispatchMouseEventType, x: f64, y: f64) {
+        let event = DispatchMouseEventParams::builder()
+            .r#type(kind)
+            .x(x)
+            .y(y)
+            .button(MouseButton::Left)
+            .buttons(1)
+            .click_count(1)
+            .build()
+            .unwrap();
+        self.page.execute(event).await.unwrap();
+    }
+
+    pub async fn prefers_dark(&self, dark: bool) {
+        let scheme = MediaFeature::builder()
+            .name("prefers-color-scheme")
+            .value(if dark { "dark" } else { "light" })
+            .build()
+            .unwrap();
+        let media = SetEmulatedMediaParams::builder().feature(scheme).build();
+        self.page.execute(media).await.unwrap();
+    }
+
+    /// Makes the window as large as this, in pixels.
+    pub async fn resize(&self, width: i64, height: i64) {
+        let size = SetDeviceMetricsOverrideParams::new(width, height, 1.0, false);
+        self.page.execute(size).await.unwrap();
+    }
+
+    /// What axe-core finds wrong with the page as it is.
+    pub async fn violations(&self) -> Vec<String> {
+        let axe = peers().modules().join("axe-core/axe.min.js");
+        let axe = fs_err::read_to_string(axe).unwrap();
+        // The page's own policy lets in no foreign script; the debugger may.
+        self.eval(&format!("{axe}; typeof axe")).await;
+        let found = self
+            .eval(
+                "axe.run({ resultTypes: ['violations'] }).then(({ violations }) => violations \
+                 .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => \
+                 `${id}: ${html}\n${failureSummary}`)))",
+            )
+            .await;
+        serde_json::from_value(found).unwrap()
     }
 
     /// With the mouse, so that it works for elements that are seen, and without JavaScript: the

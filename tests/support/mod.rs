@@ -26,7 +26,7 @@ mod stock;
 mod terminal;
 
 pub use account::account;
-pub use browser::{Browser, Tab};
+pub use browser::{Browser, Held, Tab};
 pub use client::client;
 pub use clients::{Alchemy, Running, Wrangler};
 pub use cloud::{Cloud, Request};
