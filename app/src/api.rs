@@ -8,9 +8,10 @@ use worker::web_sys::{Headers, Request, RequestInit, Response};
 
 use crate::answer;
 use crate::call::{self, Call};
+use crate::identity::query_value;
 use crate::js::Stub;
 use crate::org::{About, Api, Caller};
-use crate::worker::body;
+use crate::worker::{FORM, body};
 
 /// Days whose counts are told at most.
 const DAYS: u32 = 366;
@@ -50,6 +51,46 @@ impl Question {
         };
         let caller = self.caller;
         call(&self.stub, &Call::Org { caller, errand }).map(Ok)
+    }
+}
+
+/// What somebody wants of what their list has archived.
+pub struct Wish {
+    pub stub: Stub,
+    /// The query of its address.
+    pub query: String,
+    pub posts: bool,
+}
+
+impl Wish {
+    /// The object's answer, or why the wish makes no sense.
+    pub async fn ask(
+        self,
+        request: Request,
+        headers: &Headers,
+    ) -> Result<Result<Promise, Response>, JsValue> {
+        let value = |from: &str, name| query_value(from, name).and_then(Result::ok);
+        let wish = if self.posts {
+            let form = match body(request, headers, FORM).await? {
+                Ok(form) => form,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            match (value(&form, "action").as_deref(), value(&form, "id")) {
+                (Some("restore"), Some(id)) => Call::Restore(id),
+                (Some("restore-some"), None) => Call::RestoreSome,
+                _ => {
+                    let why = "The form says neither action=restore with an id nor restore-some.";
+                    return refuse(400, why).map(Err);
+                }
+            }
+        } else {
+            let from = value(&self.query, "from").and_then(|from| from.parse().ok());
+            Call::Search {
+                written: value(&self.query, "q").unwrap_or_default(),
+                from: from.unwrap_or(0),
+            }
+        };
+        call(&self.stub, &wish).map(Ok)
     }
 }
 

@@ -29,4 +29,11 @@ pub enum Call {
     Count { source: String, days: Vec<Day> },
     /// The counts of the last so many days; answered by JSON for people.
     Counts { days: u32 },
+    /// What was archived and has these words, without the first so many; answered by JSON for
+    /// people, as the next two are.
+    Search { written: String, from: u32 },
+    /// To put an archived todo back into its list.
+    Restore(String),
+    /// To put some back, whichever.
+    RestoreSome,
 }

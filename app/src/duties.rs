@@ -18,15 +18,21 @@ pub enum Duty {
     TellArrivals,
     /// To report what was counted.
     Report,
+    /// To move todos to the archive.
+    Archive,
+    /// To look into what was done to archived todos.
+    Restore,
 }
 
 impl Duty {
-    const EVERY: [Self; 5] = [
+    const EVERY: [Self; 7] = [
         Self::AskAgain,
         Self::Forget,
         Self::BackUp,
         Self::TellArrivals,
         Self::Report,
+        Self::Archive,
+        Self::Restore,
     ];
 
     fn name(self) -> &'static str {
@@ -36,6 +42,8 @@ impl Duty {
             Self::BackUp => "back-up",
             Self::TellArrivals => "tell-arrivals",
             Self::Report => "report",
+            Self::Archive => "archive",
+            Self::Restore => "restore",
         }
     }
 }
@@ -63,6 +71,18 @@ pub fn is_scheduled(disk: &Disk, duty: Duty) -> worker::Result<bool> {
     let query = "SELECT name FROM duties WHERE name = ?";
     let mut found = disk.sql().exec(query, vec![duty.name().into()])?.raw();
     Ok(found.next().transpose()?.is_some())
+}
+
+/// When a duty is due, in milliseconds since 1970.
+pub fn at(disk: &Disk, duty: Duty) -> worker::Result<Option<u64>> {
+    let query = "SELECT at FROM duties WHERE name = ?";
+    let mut found = disk.sql().exec(query, vec![duty.name().into()])?.raw();
+    Ok(
+        match found.next().transpose()?.map(|row| row.into_iter().next()) {
+            Some(Some(SqlStorageValue::Integer(at))) => u64::try_from(at).ok(),
+            _ => None,
+        },
+    )
 }
 
 /// Takes a duty off the list.

@@ -5,6 +5,8 @@ use wasm_bindgen::prelude::*;
 use worker::js_sys::{Date, JsString, Promise, Uint8Array};
 use worker::wasm_bindgen_futures::JsFuture;
 use worker::web_sys::{Headers, Request, ResponseInit};
+
+use crate::database::Database;
 use worker::worker_sys::Context;
 
 #[wasm_bindgen]
@@ -26,6 +28,18 @@ extern "C" {
 
     #[wasm_bindgen(method, getter, js_name = REPORT_EVERY)]
     pub fn report_every(this: &Bindings) -> JsValue;
+
+    #[wasm_bindgen(method, getter, js_name = ARCHIVE)]
+    pub fn archive(this: &Bindings) -> Option<Database>;
+
+    #[wasm_bindgen(method, getter, js_name = ARCHIVE_AFTER)]
+    pub fn archive_after(this: &Bindings) -> JsValue;
+
+    #[wasm_bindgen(method, getter, js_name = ARCHIVE_COMPLETED_AFTER)]
+    pub fn archive_completed_after(this: &Bindings) -> JsValue;
+
+    #[wasm_bindgen(method, getter, js_name = ARCHIVE_EVERY)]
+    pub fn archive_every(this: &Bindings) -> JsValue;
 
     #[wasm_bindgen(method, getter, js_name = STOP_AFTER)]
     pub fn stop_after(this: &Bindings) -> Option<String>;

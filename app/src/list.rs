@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use tinybase::{Batch, Changes, Form, Kind, Place, Received, Refused, RowView, Store, Value};
 
+use crate::archive::Late;
 use crate::entry::{Entry, Key};
 use crate::filter::Filter;
 use crate::gate::{Gate, Limits};
@@ -36,6 +38,17 @@ pub struct List {
     store: Store,
     /// Made when it is asked for, and again after changes.
     sorted: Option<Sorted>,
+    /// There where todos may leave the list for an archive.
+    watch: Option<Watch>,
+}
+
+/// Who looks out for what is done to todos that are not in the list.
+#[derive(Default)]
+struct Watch {
+    late: Vec<Late>,
+    /// Those to which something was done that is still to be looked into: what comes for them is
+    /// late even if they seem to be back.
+    noted: BTreeSet<String>,
 }
 
 /// The todos in the order that people see.
@@ -61,6 +74,30 @@ impl List {
         Self {
             store,
             sorted: None,
+            watch: None,
+        }
+    }
+
+    /// From now on takes note of what is done to todos that are not in the list, and to these.
+    pub fn watch(&mut self, noted: Vec<String>) {
+        self.watch = Some(Watch {
+            late: Vec::new(),
+            noted: noted.into_iter().collect(),
+        });
+    }
+
+    /// What was done since the last time to todos that are not in the list.
+    pub fn take_late(&mut self) -> Vec<Late> {
+        let late = |watch: &mut Watch| std::mem::take(&mut watch.late);
+        self.watch.as_mut().map(late).unwrap_or_default()
+    }
+
+    /// What was done to these was looked into.
+    pub fn looked_into<'i>(&mut self, ids: impl IntoIterator<Item = &'i String>) {
+        if let Some(watch) = &mut self.watch {
+            for id in ids {
+                watch.noted.remove(id);
+            }
         }
     }
 
@@ -156,8 +193,13 @@ impl List {
         size: u64,
         now: u64,
     ) -> Result<Received, Rejection> {
+        let watch = &mut self.watch;
         let received = self.store.receive_checked(message, now, |store, changes| {
-            Gate::check(store, changes, limits, size)
+            Gate::check(store, changes, limits, size)?;
+            if let Some(watch) = watch {
+                watch.see(store, changes);
+            }
+            Ok(())
         });
         received.map_err(|refused| match refused {
             Refused::Malformed(malformed) => {
@@ -395,6 +437,18 @@ impl List {
             }
         }
         edits
+    }
+}
+
+impl Watch {
+    fn see(&mut self, store: &Store, changes: &Changes<'_>) {
+        let todos = changes.rows().filter(|row| row.table == TODOS);
+        for row in todos {
+            if !store.is_live(TODOS, row.id) || self.noted.contains(row.id) {
+                self.noted.insert(row.id.to_owned());
+                self.late.push(Late::of(row));
+            }
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use worker::web_sys::{self, Request, Response, ResponseInit};
 use worker::{Delay, Env, State, WebSocket, WebSocketPair, console_error, worker_sys};
 
 use crate::answer::{self, JSON, PAGE, text};
+use crate::attic::Attic;
 use crate::body;
 use crate::call::{self, Call};
 use crate::disk::Disk;
@@ -48,6 +49,7 @@ use self::backups::Plan;
 use self::measures::Measures;
 use self::phases::Phases;
 
+mod archiving;
 mod backups;
 mod bring;
 mod counting;
@@ -83,6 +85,14 @@ struct Awake {
     counts: Option<u64>,
     /// How often something was counted.
     counted: u64,
+    /// What is known of todos that left their list, where they do.
+    attic: Option<Attic>,
+    /// Milliseconds after which the todos are looked at, which of them are to leave.
+    archives_every: Option<u64>,
+    /// When that is going to happen, in milliseconds since 1970.
+    archives_at: Option<u64>,
+    /// What is being written to the archive.
+    archiving: Option<String>,
     rooms: BTreeMap<String, Room>,
     sockets: Sockets,
     /// Which list a socket has open.
@@ -200,7 +210,11 @@ impl TinyBaseStore {
                 Duty::AskAgain => awake.ask_again(now)?,
                 Duty::Forget => awake.forget(now)?,
                 // They need others.
-                Duty::BackUp | Duty::TellArrivals | Duty::Report => others.push(duty),
+                Duty::BackUp
+                | Duty::TellArrivals
+                | Duty::Report
+                | Duty::Archive
+                | Duty::Restore => others.push(duty),
             }
         }
         awake.keep_metrics(now)?;
@@ -284,6 +298,9 @@ impl TinyBaseStore {
                 // As short as the worker lets it be.
                 let form = JsFuture::from(posted.request.text()?).await?;
                 let form = form.as_string().unwrap_or_default();
+                if posted.ask == Ask::Form {
+                    object.restore_edited(&form).await?;
+                }
                 if posted.ask == Ask::BackUp {
                     object.do_with_backups(&form, &posted).await
                 } else {
@@ -318,6 +335,11 @@ impl TinyBaseStore {
                 Call::Taken(claim) => object.awake()?.handed_over(&claim)?,
                 Call::Count { source, days } => object.awake()?.hear_counts(&source, &days)?,
                 Call::Counts { days } => object.awake()?.tell_counts(days)?,
+                Call::Search { written, from } => {
+                    answer::json(200, &object.search(&written, from).await?)?
+                }
+                Call::Restore(id) => object.restore_wanted(&id).await?,
+                Call::RestoreSome => answer::json(200, &object.restore_some().await?)?,
             };
             Ok(response.into())
         };
@@ -387,6 +409,8 @@ impl Object {
             Duty::BackUp => self.back_up_all().await,
             Duty::TellArrivals => self.tell_arrivals().await,
             Duty::Report => self.report().await,
+            Duty::Archive => self.archive().await,
+            Duty::Restore => self.restore_late().await,
             Duty::AskAgain | Duty::Forget => Ok(()),
         }
     }
@@ -425,6 +449,14 @@ impl Awake {
         } else {
             None
         };
+        let attic = match phases.archiving {
+            Some(_) => Some(Attic::open(disk.sql())?),
+            None => None,
+        };
+        let archives_at = match attic {
+            Some(_) => duties::at(&disk, Duty::Archive)?,
+            None => None,
+        };
         let mut awake = Self {
             disk,
             shares: Shares::open(state)?,
@@ -433,6 +465,10 @@ impl Awake {
             handovers,
             counts: phases.count().then_some(phases.report_every),
             counted: 0,
+            attic,
+            archives_every: phases.archiving.map(|plan| plan.every),
+            archives_at,
+            archiving: None,
             rooms: BTreeMap::new(),
             sockets: Sockets::new(),
             places: BTreeMap::new(),
@@ -469,7 +505,10 @@ impl Awake {
     fn room(&mut self, list: &str) -> worker::Result<&mut Room> {
         if !self.rooms.contains_key(list) {
             self.rooms.retain(|_, room| room.members() > 0);
-            let room = Room::new(List::new(self.disk.load(list)?), self.limits);
+            let mut room = Room::new(List::new(self.disk.load(list)?), self.limits);
+            if let Some(attic) = &self.attic {
+                room.list().watch(attic.noted(usize::MAX)?);
+            }
             self.rooms.insert(list.to_owned(), room);
         }
         let room = self.rooms.get_mut(list);
@@ -564,6 +603,7 @@ impl Awake {
             "connections": connections,
             "warnings": warnings,
             "object": object,
+            "archived": self.attic.as_ref().map(Attic::count).transpose()?,
         });
         Kind::Json.answer(&Uint8Array::from(usage.to_string().as_bytes()), cookie)
     }
@@ -775,8 +815,12 @@ impl Awake {
             self.spoilt = true;
             return written;
         }
+        if !turn.late.is_empty() {
+            self.note_late(&turn.late)?;
+        }
         if turn.changed {
             self.kept.forget();
+            self.plan_archiving()?;
             self.measures.metrics.edit();
             self.note_change(list)?;
             if !self.forgets {

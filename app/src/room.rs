@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tinybase::frame::{self, Assembler, Frame, FrameError, Payload, SERVER};
 use tinybase::{Batch, Changes, MessageKind, Rest, Value};
 
+use crate::archive::Late;
 use crate::entry::{Entry, Key};
 use crate::gate::Limits;
 use crate::limit;
@@ -99,6 +100,8 @@ pub struct Turn {
     pub mail: Vec<Mail>,
     /// What a member is to be sent after the mail, one message at a time: see [`Room::rest`].
     pub rest: Vec<(MemberId, Rest)>,
+    /// What was done to todos that are not in the list, see [`List::watch`].
+    pub late: Vec<Late>,
     /// Those who can't stay, and why.
     pub dismissed: Vec<(MemberId, Rejection)>,
     /// When to ask everybody anew, in milliseconds since 1970: somebody's clock is ahead, and what
@@ -378,6 +381,7 @@ impl Room {
         for reply in received.replies {
             turn.post(To::Members(vec![id]), &reply, now);
         }
+        turn.late = self.list.take_late();
         turn.rest = received.rest.into_iter().map(|rest| (id, rest)).collect();
         if received.applied.ahead.stamps > 0 {
             turn.ask_again = Some(received.applied.ahead.until);

@@ -16,6 +16,8 @@ pub enum Sharding {
     Org,
     /// So many objects, each with the lists of many users.
     Feature(u32),
+    /// An object for each user, and a database for what rests.
+    Hybrid,
 }
 
 impl Sharding {
@@ -34,8 +36,9 @@ impl Sharding {
                 Some(count) => number_of_shards(&count)?,
                 None => Self::SHARDS,
             }),
+            Some("hybrid") => Self::Hybrid,
             Some(_) => {
-                let names = "user, org, feature";
+                let names = "user, org, feature, hybrid";
                 return Err(format!(
                     "The variable SHARDING is not one that this worker knows: {names}."
                 ));
@@ -117,7 +120,7 @@ impl Sharding {
                 list: id.to_owned(),
                 pass: Pass::Own,
             }),
-            (Self::User, ..) | (Self::Org, None, None) => Ok(Place::own(user(id))),
+            (Self::User | Self::Hybrid, ..) | (Self::Org, None, None) => Ok(Place::own(user(id))),
         }
     }
 

@@ -9,7 +9,7 @@ use worker::{Context, Env, event, worker_sys};
 
 use crate::address::{Address, from_own_page};
 use crate::answer::{self, TEXT, text};
-use crate::api::{self, Question};
+use crate::api::{self, Question, Wish};
 use crate::body;
 use crate::filter::Filter;
 use crate::hop::{Ask, Hop, Pass, Visit};
@@ -54,6 +54,8 @@ enum Next {
     },
     /// To ask an organisation, for this user.
     Api { user: String, question: Question },
+    /// To look into what a list has archived, for this user.
+    Archive { user: String, wish: Wish },
 }
 
 async fn answer(
@@ -100,6 +102,13 @@ async fn answer(
             Some(refusal) => Ok(refusal),
             None => forward(request, &asked, ask, &stub, &url).await,
         },
+        Next::Archive { user, wish } => match asked.over_limit(Some(&user)).await? {
+            Some(refusal) => Ok(refusal),
+            None => match wish.ask(request, &headers).await? {
+                Ok(promise) => Ok(promise.unchecked_into()),
+                Err(refusal) => Ok(refusal),
+            },
+        },
         Next::Api { user, question } => match asked.over_limit(Some(&user)).await? {
             Some(refusal) => Ok(refusal),
             None => match question.ask(request, &headers).await? {
@@ -120,6 +129,9 @@ fn next(request: &Request, asked: &Asked<'_>) -> Result<Next, JsValue> {
     let Some(route) = Route::at(address.path) else {
         if let Some(api) = Api::at(address.path) {
             return next_api(api, request, asked);
+        }
+        if address.path == "/archive" {
+            return next_archive(request, asked);
         }
         let why = "Not found: there are /, /todos, /sync, /usage, /metrics, /export, /import, \
                    /shares, /backups and /session.";
@@ -399,7 +411,7 @@ fn place(
         list: None,
         owner: false,
     };
-    if sharding == Sharding::User {
+    if matches!(sharding, Sharding::User | Sharding::Hybrid) {
         return Ok((sharding.place(wanted)?, None));
     }
     let org = if open {
@@ -417,6 +429,52 @@ fn place(
     wanted.org = org.as_deref();
     wanted.list = list.as_deref();
     Ok((sharding.place(wanted)?, org))
+}
+
+/// What somebody wants of the todos that left their list.
+fn next_archive(request: &Request, asked: &Asked<'_>) -> Result<Next, JsValue> {
+    let Asked {
+        address,
+        headers,
+        bindings,
+        ..
+    } = asked;
+    let method = request.method();
+    let refuse = |status, why: &str| api::refuse(status, why).map(Next::Answer);
+    let sharding = match sharding(bindings) {
+        Ok(sharding) => sharding,
+        Err(why) => return refuse(500, &why),
+    };
+    if sharding != Sharding::Hybrid {
+        return refuse(404, "Nothing is archived: SHARDING is not hybrid.");
+    }
+    let posts = method == "POST";
+    if !posts && method != "GET" && method != "HEAD" {
+        let methods = "GET, HEAD, POST";
+        let why = format!("Not allowed: use {methods}.");
+        return text(405, &why, &[("allow", methods)]).map(Next::Answer);
+    }
+    let (origin, site) = (headers.get("origin")?, headers.get("sec-fetch-site")?);
+    if posts && !from_own_page(address.authority, origin.as_deref(), site.as_deref()) {
+        return refuse(403, "Refused: this comes from a page of another site.");
+    }
+    let identity = match identify(asked, asked.key().as_ref()) {
+        Ok(identity) => identity,
+        Err(refusal) => return refuse(refusal.status(), &refusal.to_string()),
+    };
+    if identity.source == Source::New {
+        return refuse(401, "Say who you are: send a token.");
+    }
+    let place = sharding.own(&identity.user, None)?;
+    let stores = bindings.stores().ok_or(NO_STORES)?;
+    Ok(Next::Archive {
+        user: identity.user,
+        wish: Wish {
+            stub: stores.get_by_name(&place.object)?,
+            query: address.query.to_owned(),
+            posts,
+        },
+    })
 }
 
 /// What a program asks an organisation.
@@ -577,7 +635,7 @@ impl Asked<'_> {
     }
 }
 
-const FORM: &str = "application/x-www-form-urlencoded";
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 
 /// The request's body, which is to be of this kind, or why it is refused.
 pub(crate) async fn body(

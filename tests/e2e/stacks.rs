@@ -1,9 +1,11 @@
 //! The phases of docs/scaling.md: each stack runs with `tiny dev` and keeps its promise.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Dev, Tiny, checkout};
+use crate::support::{Dev, Stock, Tiny, agree, checkout};
 
 /// A copy of the app with the manifest of a phase, changed by `change`.
 fn stack(name: &str, phase: &str, change: impl FnOnce(String) -> String) -> Tiny {
@@ -329,4 +331,217 @@ async fn what_happens_in_an_organisation_is_counted_once() {
     dev.json_until(all, |answer| counts(answer) == [2, 0, 0, 2])
         .await;
     assert_eq!(counts(&dev.json(acme).await), [6, 6, 3, 3]);
+}
+
+/// The hybrid stack with these variables besides.
+fn hybrid(name: &str, more: &str) -> Tiny {
+    stack(name, "hybrid", |manifest| hybrid_vars(&manifest, more))
+}
+
+/// What is completed rests for some seconds, and is looked for every second.
+fn hybrid_vars(manifest: &str, more: &str) -> String {
+    let days = "ARCHIVE_AFTER = 90, ARCHIVE_COMPLETED_AFTER = 0.00003, ARCHIVE_EVERY = 1";
+    vars(manifest, &format!("SHARDING = \"hybrid\", {days}{more}"))
+}
+
+/// What of a user's is archived and found by `written`: the texts of it.
+async fn archived(dev: &Dev, user: &str, written: &str) -> Vec<String> {
+    let found = dev
+        .json(&format!("/archive?userId={user}&q={written}"))
+        .await;
+    texts_of_found(&found)
+}
+
+fn texts_of_found(found: &Value) -> Vec<String> {
+    let todos = found["todos"].as_array().unwrap().iter();
+    let mut texts: Vec<String> = todos
+        .map(|todo| todo["text"].as_str().unwrap().to_owned())
+        .collect();
+    texts.sort();
+    texts
+}
+
+/// Waits until exactly these texts are archived and no others.
+async fn rests(dev: &Dev, user: &str, wanted: &[&str]) {
+    let path = format!("/archive?userId={user}");
+    dev.json_until(&path, |found| texts_of_found(found) == wanted)
+        .await;
+}
+
+fn clients_of(dev: &Dev, user: &str) -> String {
+    format!("ws://localhost:{}/sync?userId={user}", dev.port())
+}
+
+fn completed(row: &str) -> Value {
+    json!(["setCell", "todos", row, "completed", true])
+}
+
+fn todo(row: &str, text: &str) -> Value {
+    let cells = json!({"text": text, "completed": false, "notes": "with milk"});
+    json!(["setRow", "todos", row, cells])
+}
+
+fn renamed(row: &str, text: &str) -> Value {
+    json!(["setCell", "todos", row, "text", text])
+}
+
+#[tokio::test]
+async fn what_rests_is_searched_in_the_archive_and_comes_back_when_it_is_touched() {
+    let dev = hybrid("stack-hybrid", "").dev().await;
+    let stock = Stock::start().await;
+
+    // Completed todos leave the list, for whoever has it open as well.
+    let alice = stock.client("alice", &clients_of(&dev, "alice")).await;
+    alice.online().await;
+    alice
+        .edits(&[
+            todo("1", "Grüner Tee"),
+            todo("2", "bread"),
+            todo("3", "black tea"),
+        ])
+        .await;
+    alice.edits(&[completed("1"), completed("3")]).await;
+    rests(&dev, "alice", &["Grüner Tee", "black tea"]).await;
+    assert_eq!(texts(&dev, "userId=alice").await, ["bread"]);
+    alice.has_todos(1).await;
+    let usage = dev.json("/usage?userId=alice").await;
+    assert_eq!(usage["archived"], 2);
+
+    // They are found by the beginnings of words, of text and notes, and by their own list alone.
+    assert_eq!(archived(&dev, "alice", "gruner").await, ["Grüner Tee"]);
+    let both = ["Grüner Tee", "black tea"];
+    assert_eq!(archived(&dev, "alice", "TE").await, both);
+    assert_eq!(archived(&dev, "alice", "tea+milk").await, ["black tea"]);
+    assert!(archived(&dev, "alice", "bread").await.is_empty());
+    assert!(archived(&dev, "alice", "%22+OR+%22").await.is_empty());
+    assert!(archived(&dev, "bob", "tea").await.is_empty());
+
+    // One comes back for who wants it, with all that it had, in its old place.
+    let wish = |form: &str| {
+        let request = dev.client.post(dev.url("/archive?userId=alice"));
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        request.body(form.to_owned()).send()
+    };
+    assert_eq!(wish("action=restore&id=9").await.unwrap().status(), 404);
+    assert_eq!(wish("action=restore").await.unwrap().status(), 400);
+    assert_eq!(wish("action=restore&id=1").await.unwrap().status(), 200);
+    alice.sees("1", "text", "Grüner Tee").await;
+    alice.sees("1", "notes", "with milk").await;
+    // Nobody touches it any more, so it rests again.
+    rests(&dev, "alice", &["Grüner Tee", "black tea"]).await;
+
+    // A form that edits one brings it back first.
+    post(&dev, "userId=alice", "action=toggle&id=3").await;
+    alice.sees("3", "completed", false).await;
+    alice.sees("3", "text", "black tea").await;
+    rests(&dev, "alice", &["Grüner Tee"]).await;
+    assert_eq!(texts(&dev, "userId=alice").await, ["black tea", "bread"]);
+
+    // And all of them, for who gives the archive up.
+    let all: Value = serde_json::from_str(
+        &wish("action=restore-some")
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap(),
+    )
+    .unwrap();
+    assert_eq!(all, json!({"restored": ["1"], "left": 0}));
+}
+
+#[tokio::test]
+async fn what_was_done_offline_to_a_todo_that_rests_is_neither_lost_nor_doubled() {
+    let dev = hybrid("stack-hybrid-offline", "").dev().await;
+    let stock = Stock::start().await;
+    let (mut far, mut near) = (Vec::new(), Vec::new());
+    for user in ["before", "after", "deleted", "unchanged"] {
+        let url = clients_of(&dev, user);
+        let away = stock.client(&format!("{user}-away"), &url).await;
+        away.online().await;
+        away.edit(todo("1", "tea")).await;
+        let here = stock.client(&format!("{user}-here"), &url).await;
+        here.online().await;
+        here.sees("1", "text", "tea").await;
+        away.offline().await;
+        far.push(away);
+        near.push(here);
+    }
+    // Before it is completed, and so before it leaves.
+    far[0].edit(renamed("1", "green tea")).await;
+    far[2].edit(json!(["delRow", "todos", "1"])).await;
+    for here in &near {
+        here.edit(completed("1")).await;
+    }
+    for user in ["before", "after", "deleted", "unchanged"] {
+        rests(&dev, user, &["tea"]).await;
+    }
+    // After it has left, to a todo that this client still has.
+    far[1].edit(renamed("1", "green tea")).await;
+    for away in &far {
+        away.online().await;
+    }
+
+    for (at, user) in [(0, "before"), (1, "after")] {
+        near[at].sees("1", "text", "green tea").await;
+        near[at].sees("1", "completed", true).await;
+        near[at].sees("1", "notes", "with milk").await;
+        far[at].sees("1", "notes", "with milk").await;
+        agree(&[&near[at], &far[at]]).await;
+        // And then it rests as it was edited, once.
+        rests(&dev, user, &["green tea"]).await;
+        far[at].has_todos(0).await;
+    }
+    // Somebody had deleted it, and somebody else has completed it since: that much is left.
+    near[2].has_todos(1).await;
+    far[3].has_todos(0).await;
+    rests(&dev, "unchanged", &["tea"]).await;
+    assert_eq!(dev.json("/usage?userId=unchanged").await["archived"], 1);
+}
+
+#[tokio::test]
+async fn a_todo_is_in_the_list_or_in_the_archive_wherever_the_move_is_interrupted() {
+    const MANIFEST: &str = "stacks/hybrid.toml";
+    let mut project = hybrid("stack-hybrid-stopped", "");
+    for (step, restores) in [("copied", false), ("moved", false), ("restored", true)] {
+        let stopped = format!(", STOP_AFTER = \"{step}\"");
+        if !restores {
+            project = project.with(MANIFEST, |manifest| hybrid_vars(&manifest, &stopped));
+        }
+        let mut dev = project.dev().await;
+        let user = format!("user-{step}");
+        let who = format!("userId={user}");
+        add(&dev, &who, "tea").await;
+        let store = dev.json(&format!("/todos?{who}")).await;
+        let id = store["tables"]["todos"].as_object().unwrap();
+        let id = id.keys().next().unwrap().clone();
+        post(&dev, &who, &format!("action=toggle&id={id}")).await;
+        if restores {
+            rests(&dev, &user, &["tea"]).await;
+            dev.edit(MANIFEST, |manifest| hybrid_vars(&manifest, &stopped));
+            dev.event("reload").await;
+            let request = dev.client.post(dev.url(&format!("/archive?{who}")));
+            let request = request.header("content-type", "application/x-www-form-urlencoded");
+            let form = format!("action=restore&id={id}");
+            let answer = request.body(form).send().await.unwrap();
+            assert_eq!(answer.status(), 500);
+        } else {
+            // The step is passed again and again, and what comes after it never is.
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        }
+        let in_list = texts(&dev, &who).await.len();
+        let in_archive = archived(&dev, &user, "tea").await.len();
+        assert_eq!(
+            in_list + in_archive,
+            1,
+            "{step}: {in_list} and {in_archive}"
+        );
+        project = dev.kill().await;
+        project = project.with(MANIFEST, |manifest| hybrid_vars(&manifest, ""));
+        let dev = project.dev().await;
+        rests(&dev, &user, &["tea"]).await;
+        assert!(texts(&dev, &who).await.is_empty());
+        assert_eq!(dev.json(&format!("/usage?{who}")).await["archived"], 1);
+        project = dev.kill().await;
+    }
 }

@@ -3,6 +3,8 @@
 use wasm_bindgen::{JsCast as _, JsValue};
 use worker::{Env, State};
 
+use super::archiving::Plan;
+use crate::archive::Rest;
 use crate::js::{self, Bindings, Stub};
 use crate::shard::{Place, Sharding};
 
@@ -15,6 +17,8 @@ pub(super) struct Phases {
     pub(super) report_every: u64,
     /// For tests: after which step to stop, as if the object had died then.
     stop_after: Option<String>,
+    /// How todos leave for the archive, where they do.
+    pub(super) archiving: Option<Plan>,
 }
 
 impl Phases {
@@ -22,14 +26,24 @@ impl Phases {
         let bindings: &Bindings = env.unchecked_ref();
         let shards = js::text(&bindings.shards_before());
         let names = js::text(&bindings.sharding_before());
-        let seconds = js::text(&bindings.report_every()).and_then(|text| text.parse().ok());
+        let seconds = |variable: JsValue| -> Option<u64> { js::text(&variable)?.parse().ok() };
+        let days = |variable: JsValue| -> Option<f64> { js::text(&variable)?.parse().ok() };
+        let sharding = Sharding::read(bindings.sharding().as_deref(), || {
+            js::text(&bindings.shards())
+        });
+        let archiving = (sharding == Ok(Sharding::Hybrid)).then(|| Plan {
+            rest: Rest::of_days(
+                days(bindings.archive_completed_after()),
+                days(bindings.archive_after()),
+            ),
+            every: seconds(bindings.archive_every()).unwrap_or(86_400) * 1_000,
+        });
         Self {
-            sharding: Sharding::read(bindings.sharding().as_deref(), || {
-                js::text(&bindings.shards())
-            }),
+            sharding,
+            archiving,
             earlier: Sharding::earlier(shards.as_deref(), names.as_deref()),
             name: state.id().name().unwrap_or_default(),
-            report_every: seconds.unwrap_or(60_u64) * 1_000,
+            report_every: seconds(bindings.report_every()).unwrap_or(60) * 1_000,
             stop_after: bindings.stop_after(),
         }
     }
