@@ -145,8 +145,7 @@ fn secrets_come_and_go(tiny: &Tiny) {
         .exits(0)
         .says("MAIL_KEY");
     tiny.ran(&PLAN).exits(0).says("nothing to do");
-    tiny.ran(&prod(&["secret", "delete", "MAIL_KEY"]))
-        .exits(4);
+    tiny.ran(&prod(&["secret", "delete", "MAIL_KEY"])).exits(4);
     tiny.ran(&prod(&["secret", "delete", "MAIL_KEY", "-y"]))
         .exits(0);
     tiny.ran(&prod(&["secret", "put", "MAIL_KEY=hunter2"]))

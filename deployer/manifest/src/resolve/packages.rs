@@ -38,7 +38,11 @@ fn package(name: &At<String>, table: &PackageTable, report: &mut Report) -> Pack
     }
     let files = table.files.iter().flat_map(|files| &files.entries);
     let files: Vec<_> = files.map(|(from, to)| file(from, to, report)).collect();
-    if table.files.as_ref().is_some_and(|files| files.names.is_empty()) {
+    if table
+        .files
+        .as_ref()
+        .is_some_and(|files| files.names.is_empty())
+    {
         let help = "name some: `files = { \"dist/index.js\" = \"vendor/index.js\" }`".to_owned();
         report.problem(
             name.span,
@@ -82,11 +86,16 @@ fn check_version(name: &At<String>, version: &At<String>, report: &mut Report) {
     if is_version(&version.value) {
         return;
     }
-    let bare = version.value.trim_start_matches(['^', '~', '=', 'v', '>', '<', ' ']);
+    let bare = version
+        .value
+        .trim_start_matches(['^', '~', '=', 'v', '>', '<', ' ']);
     let help = if is_version(bare) {
         format!("nothing is resolved: write `{bare}`, or another version")
     } else {
-        format!("such as `1.2.3`; `npm view {} version` prints the newest", name.value)
+        format!(
+            "such as `1.2.3`; `npm view {} version` prints the newest",
+            name.value
+        )
     };
     report.problem(
         version.span,
@@ -107,7 +116,10 @@ fn is_version(text: &str) -> bool {
     };
     let are_words = |text: &str| {
         text.split('.').all(|word| {
-            !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            !word.is_empty()
+                && word
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         })
     };
     numbers.split('.').count() == 3
@@ -161,7 +173,10 @@ fn file(from: &At<String>, to: &At<String>, report: &mut Report) -> PackageFile 
         };
         report.problem_and(
             to.span,
-            format!("`{}` is a folder, and `{}` a file", folder.value, file.value),
+            format!(
+                "`{}` is a folder, and `{}` a file",
+                folder.value, file.value
+            ),
             "its place in the site",
             "end both with `/` for a folder with all that is in it, or neither".to_owned(),
             (from.span, "its place in the package".to_owned()),
@@ -198,7 +213,7 @@ fn check_path(path: &At<String>, within: &str, report: &mut Report) -> bool {
             format!("`{text}` leads out of the {within}"),
             format!("paths start from the {within} and stay below it"),
         )
-    } else if text.contains('\\') || inner.split('/').any(|segment| matches!(segment, "" | "." )) {
+    } else if text.contains('\\') || inner.split('/').any(|segment| matches!(segment, "" | ".")) {
         (
             format!("`{text}` is no path in the {within}"),
             "names joined by `/`, such as `vendor/index.js`".to_owned(),
