@@ -24,7 +24,7 @@ const IN_STEP: usize = 50;
 /// Edits of the rush, and how often one is made.
 const RUSH: usize = 400;
 const RUSH_EVERY: Duration = Duration::from_millis(5);
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub async fn measure() -> Section {
     let project = app::project();
