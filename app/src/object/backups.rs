@@ -48,7 +48,7 @@ impl Plan {
     pub(super) fn of(env: &Env) -> Self {
         let seconds = number(env, "BACKUP_EVERY").map_or(backup::EVERY, |number| number as u64);
         let days = number(env, "BACKUP_DAYS").map_or(backup::DAYS, |number| number as u64);
-        let on = seconds > 0 && env.bucket("BACKUPS").is_ok();
+        let on = seconds > 0 && !is_unbound(env);
         Self {
             every: on.then_some(seconds.saturating_mul(1_000)),
             keeps: days.saturating_mul(DAY),
@@ -198,6 +198,15 @@ impl Object {
     }
 
     async fn back_up_and_forget(&self, list: &str) -> Result<(), JsValue> {
+        {
+            let mut awake = self.awake()?;
+            // It was taken elsewhere.
+            if !awake.disk.has_entries(list)? {
+                awake.unsaved.remove(list);
+                let number = unsaved::number(&awake.disk, list)?;
+                return unsaved::saved(&awake.disk, list, number);
+            }
+        }
         let Some(vault) = self.vault(list)? else {
             return Ok(());
         };
