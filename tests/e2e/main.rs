@@ -7,6 +7,7 @@
 mod support;
 
 mod alchemy;
+mod backups;
 mod bindings;
 mod browser;
 mod cli;
@@ -16,6 +17,8 @@ mod dev;
 mod faults;
 mod lifetime;
 mod logs;
+mod metrics;
+mod migration;
 mod packages;
 mod safety;
 mod stacks;
