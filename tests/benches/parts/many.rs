@@ -43,7 +43,7 @@ pub async fn measure() -> Section {
 
     let stack = stack(&tiny);
     let code = BTreeMap::from([("worker".to_owned(), other_code())]);
-    let desired = Desired::of(&stack, code, &|_| None).unwrap();
+    let desired = Desired::of(&stack, code, &BTreeMap::new(), &|_| None).unwrap();
     assert_eq!(desired.resources.len(), resources);
     let nothing = State::new(&stack.name, &stack.stage, None);
     let fresh = planning(&desired, &nothing, &Actual::default(), resources);
