@@ -171,7 +171,7 @@ async fn objects_of(dev: &Dev, users: &[String]) -> Vec<String> {
     let mut objects = Vec::new();
     for user in users {
         let who = format!("userId={user}");
-        assert_eq!(texts(dev, &who).await, std::slice::from_ref(&user), "{user}");
+        assert_eq!(texts(dev, &who).await, std::slice::from_ref(user), "{user}");
         objects.push(object_of(dev, &who).await);
     }
     objects
