@@ -46,7 +46,10 @@ async fn an_object_counts_over_restarts_and_warns_once() {
     assert_eq!(counted["requests"]["plain"], 1);
     assert_eq!(counted["edits"], 2);
     assert_eq!(counted["messages"]["in"], 1);
-    assert!(counted["messages"]["out"].as_u64().unwrap() >= 1, "{counted}");
+    assert!(
+        counted["messages"]["out"].as_u64().unwrap() >= 1,
+        "{counted}"
+    );
     assert_eq!(counted["messages"]["bytes_in"], store.len() + 6);
     assert_eq!(counted["sockets"], json!({"now": 1, "most": 1}));
     assert_eq!(counted["todos"]["all"], 1);

@@ -17,7 +17,7 @@ use crate::hop::{Hop, Pass, Visit};
 use crate::js::{Bindings, now, random};
 use crate::{legacy, notes};
 
-/// The note that says that the user was moved.
+/// The note that says which object the user was moved from.
 const MOVED: &str = "moved";
 
 /// The object that this one's user is still to be moved from.
@@ -25,7 +25,8 @@ pub(super) fn is_due(disk: &Disk, bindings: &Bindings) -> worker::Result<Option<
     let Some(from) = bindings.migrate_from().filter(|from| !from.is_empty()) else {
         return Ok(None);
     };
-    let due = notes::read(disk, MOVED)?.is_none() && !disk.has_entries("")?;
+    let was_moved = notes::read(disk, MOVED)?.is_some_and(|moved| moved == from);
+    let due = !was_moved && !disk.has_entries("")?;
     Ok(due.then_some(from))
 }
 
@@ -65,9 +66,8 @@ impl Object {
         // Somebody else may have been quicker.
         if awake.moves_from.take().is_some() {
             awake.spoilt = true;
-            let now = now();
-            legacy::take_over(&awake.disk, &theirs, now, random(), || {
-                notes::write(&awake.disk, MOVED, &now.to_string())
+            legacy::take_over(&awake.disk, &theirs, now(), random(), || {
+                notes::write(&awake.disk, MOVED, &from)
             })?;
         }
         Ok(())
