@@ -2,7 +2,7 @@
 // do appears by itself. Without this the page's forms do the same, a page load at a time.
 
 import { Connection } from "./connection.js";
-import { makeImportable, makeShareable } from "./dialogs.js";
+import { makeImportable, makeRestorable, makeShareable } from "./dialogs.js";
 import { makeDraggable } from "./drag.js";
 import { eachDay } from "./due.js";
 import { Edits } from "./edits.js";
@@ -268,6 +268,7 @@ $("raw").addEventListener("toggle", showRaw);
 if (page.right === "own") {
   makeShareable(page.shares, say);
   makeImportable(page.import);
+  makeRestorable(page.backups);
 }
 
 // What is shown
@@ -313,11 +314,19 @@ function showFilter(name) {
   say(`${list.length} shown`);
 }
 
-function showUsage(storage) {
+function showUsage({ storage, warnings }) {
   const { bytes, level } = storage;
   $("usage").dataset.level = level;
   $("usage-text").textContent = sentence(storage);
   $("meter").value = bytes;
+  $("warnings").replaceChildren(...warnings.map(item));
+  $("warnings").hidden = warnings.length === 0;
+}
+
+function item(text) {
+  const item = document.createElement("li");
+  item.textContent = text;
+  return item;
 }
 
 function showRaw() {

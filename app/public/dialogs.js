@@ -1,4 +1,4 @@
-// What only the owner of a list sees: sharing it, and taking a file into it.
+// What only the owner of a list sees: sharing it, taking a file into it, and what it was before.
 
 const $ = (id) => document.getElementById(id);
 const JSON_PLEASE = { accept: "application/json" };
@@ -17,21 +17,23 @@ async function ask(url, init) {
 
 const RIGHTS = { read: "may look", write: "may change" };
 
+const post = (url, fields) =>
+  ask(url, { method: "POST", headers: JSON_PLEASE, body: new URLSearchParams(fields) });
+
+/** Does something; if it fails, `problem` says why. */
+async function trying(problem, act) {
+  problem.hidden = true;
+  try {
+    await act();
+  } catch (error) {
+    problem.textContent = error.message;
+    problem.hidden = false;
+  }
+}
+
 /** `url`: of the links that there are. */
 export function makeShareable(url, say) {
   const problem = $("share-problem");
-
-  async function trying(act) {
-    problem.hidden = true;
-    try {
-      await act();
-    } catch (error) {
-      problem.textContent = error.message;
-      problem.hidden = false;
-    }
-  }
-
-  const post = (fields) => ask(url, { method: "POST", headers: JSON_PLEASE, body: new URLSearchParams(fields) });
 
   async function showLinks() {
     const { shares } = await (await ask(url, { headers: JSON_PLEASE })).json();
@@ -47,8 +49,8 @@ export function makeShareable(url, say) {
     const revoke = row.querySelector("button");
     revoke.setAttribute("aria-label", `Revoke: ${name}`);
     revoke.addEventListener("click", () =>
-      trying(async () => {
-        await post({ action: "revoke", id });
+      trying(problem, async () => {
+        await post(url, { action: "revoke", id });
         say(`Revoked: ${name}`);
         await showLinks();
         $("share-form").elements.label.focus();
@@ -66,13 +68,13 @@ export function makeShareable(url, say) {
   $("share").addEventListener("toggle", ({ newState }) => {
     if (newState !== "open") return;
     $("share-new").hidden = true;
-    trying(showLinks);
+    trying(problem, showLinks);
   });
 
   $("share-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    trying(async () => {
-      const answer = await post(new FormData(event.target));
+    trying(problem, async () => {
+      const answer = await post(url, new FormData(event.target));
       const link = await answer.json();
       $("share-url").value = new URL(link.url, location.href).href;
       $("share-new").hidden = false;
@@ -110,4 +112,40 @@ export function makeImportable(url) {
       result.textContent = error.message;
     }
   });
+}
+
+/** `url`: of the backups that there are. */
+export function makeRestorable(url) {
+  const problem = $("backup-problem");
+  const inWords = (at) => new Date(at).toLocaleString();
+
+  async function showBackups() {
+    const backups = await (await ask(url, { headers: JSON_PLEASE })).json();
+    $("backup-list").replaceChildren(...backups.map(backupRow));
+  }
+
+  function backupRow({ at, todos }) {
+    const row = $("backup-row").content.firstElementChild.cloneNode(true);
+    row.querySelector(".share-label").textContent = inWords(at);
+    row.querySelector(".share-right").textContent = todos === 1 ? "1 todo" : `${todos} todos`;
+    const restore = row.querySelector("button");
+    restore.setAttribute("aria-label", `Restore: ${inWords(at)}`);
+    restore.addEventListener("click", () => act({ action: "restore", at }, `Restored: ${inWords(at)}`));
+    return row;
+  }
+
+  const act = (fields, words) =>
+    trying(problem, async () => {
+      $("backup-result").textContent = "";
+      await post(url, fields);
+      $("backup-result").textContent = words;
+      await showBackups();
+    });
+
+  $("backups").addEventListener("toggle", ({ newState }) => {
+    if (newState !== "open") return;
+    $("backup-result").textContent = "";
+    trying(problem, showBackups);
+  });
+  $("backup-make").addEventListener("click", () => act({ action: "make" }, "Backed up."));
 }

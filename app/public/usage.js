@@ -11,7 +11,7 @@ export class Usage {
   #timer = 0;
   #asked = -OFTEN_MS;
 
-  /** `show({ bytes, limit, level })` is called with each answer. */
+  /** `show({ storage, warnings })` is called with each answer. */
   constructor(url, show) {
     this.#url = url;
     this.#show = show;
@@ -29,7 +29,9 @@ export class Usage {
     this.#asked = performance.now();
     try {
       const response = await fetch(this.#url, { headers: { accept: "application/json" } });
-      if (response.ok) this.#show((await response.json()).storage);
+      if (!response.ok) throw new Error(response.statusText);
+      const { storage, warnings = [] } = await response.json();
+      this.#show({ storage, warnings });
     } catch {
       // Whether there is a server, the connection tells.
     }

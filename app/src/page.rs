@@ -48,6 +48,7 @@ pub fn render(visit: &Visit, sheet: &Sheet<'_>) -> String {
             (head())
             body data-sync=(links.to("/sync")) data-usage=(links.to("/usage"))
                 data-shares=(links.to("/shares")) data-import=(links.to("/import"))
+                data-backups=(links.to("/backups"))
                 data-user=(visit.user) data-right=(right)
                 data-filter=(visit.filter.name()) data-from=(sheet.from) {
                 a.skip href="#list" { "Skip to the list" }
@@ -67,7 +68,7 @@ pub fn render(visit: &Visit, sheet: &Sheet<'_>) -> String {
                     (store(&links, sheet))
                 }
                 (keys(sheet.right))
-                @if sheet.right == Right::Own { (share(&links)) (import(&links)) }
+                @if sheet.right == Right::Own { (share(&links)) (import(&links)) (backups()) }
                 template #row { (row(&links, sheet.right, &Shown::default())) }
                 p #said .hidden role="status" {}
                 @if let Some(content) = &sheet.content {
@@ -384,6 +385,7 @@ fn store(links: &Links, sheet: &Sheet<'_>) -> Markup {
                     a href=(links.to("/export")) download { "Export" }
                     @if sheet.right == Right::Own {
                         button.plain type="button" popovertarget="import" { "Import" }
+                        button.plain.live type="button" popovertarget="backups" { "Backups" }
                     }
                 }
             }
@@ -391,6 +393,7 @@ fn store(links: &Links, sheet: &Sheet<'_>) -> Markup {
                 label #usage-text for="meter" { (sentence(sheet.size)) }
                 meter #meter min="0" max=(limit::STORAGE) value=(sheet.size) { (sentence(sheet.size)) }
             }
+            ul #warnings .warnings role="list" aria-label="Warnings" hidden {}
             details #raw {
                 summary { "Raw Store Data" }
                 pre #json tabindex="0" role="region" aria-label="The store as JSON" { (pretty(sheet)) }
@@ -518,6 +521,24 @@ fn import(links: &Links) -> Markup {
         p #import-result role="status" {}
     };
     dialog("import", "Import", &content)
+}
+
+fn backups() -> Markup {
+    let content = html! {
+        p { "What this list was. Restoring makes a backup first, so that it can be undone." }
+        p { button #backup-make type="button" { "Back up now" } }
+        p #backup-problem .problem role="alert" hidden {}
+        p #backup-result role="status" {}
+        ul #backup-list .share-list role="list" aria-label="Backups" {}
+        template #backup-row {
+            li {
+                span.share-label {}
+                span.share-right {}
+                button.plain type="button" { "Restore" }
+            }
+        }
+    };
+    dialog("backups", "Backups", &content)
 }
 
 #[cfg(test)]

@@ -603,7 +603,7 @@ async fn nothing_stands_in_anybodys_way() {
                 Vec::<String>::new(),
                 "{dark} {width}"
             );
-            for dialog in ["keys", "share", "import"] {
+            for dialog in ["keys", "share", "import", "backups"] {
                 tab.eval(&format!(
                     "document.getElementById('{dialog}').showPopover()"
                 ))
