@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::analytics::Day;
 use crate::handover::{Claim, Key};
 use crate::org::{Caller, Errand};
+use crate::region::Region;
 use crate::times::Times;
 
 /// Where calls go: a URL that only worker and objects ever see.
@@ -29,6 +30,10 @@ pub enum Call {
     Count { source: String, days: Vec<Day> },
     /// The counts of the last so many days; answered by JSON for people.
     Counts { days: u32 },
+    /// That its user comes from there; answered by the [`Home`] that they have for good.
+    ///
+    /// [`Home`]: crate::home::Home
+    Home(Region),
     /// What was archived and has these words, without the first so many; answered by JSON for
     /// people, as the next two are.
     Search { written: String, from: u32 },

@@ -2,7 +2,7 @@
 //! what runs on every request.
 
 use wasm_bindgen::prelude::*;
-use worker::js_sys::{Date, JsString, Promise, Uint8Array};
+use worker::js_sys::{Date, JsString, Object, Promise, Uint8Array};
 use worker::wasm_bindgen_futures::JsFuture;
 use worker::web_sys::{Headers, Request, ResponseInit};
 
@@ -41,6 +41,12 @@ extern "C" {
     #[wasm_bindgen(method, getter, js_name = ARCHIVE_EVERY)]
     pub fn archive_every(this: &Bindings) -> JsValue;
 
+    #[wasm_bindgen(method, getter, js_name = REGION)]
+    pub fn region(this: &Bindings) -> Option<String>;
+
+    #[wasm_bindgen(method, getter, js_name = JURISDICTION)]
+    pub fn jurisdiction(this: &Bindings) -> Option<String>;
+
     #[wasm_bindgen(method, getter, js_name = STOP_AFTER)]
     pub fn stop_after(this: &Bindings) -> Option<String>;
 
@@ -60,6 +66,16 @@ extern "C" {
 
     #[wasm_bindgen(method, catch, js_name = getByName)]
     pub fn get_by_name(this: &Namespace, name: &str) -> Result<Stub, JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = getByName)]
+    pub fn get_by_name_with(
+        this: &Namespace,
+        name: &str,
+        options: &Object,
+    ) -> Result<Stub, JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = jurisdiction)]
+    pub fn within(this: &Namespace, jurisdiction: &str) -> Result<Namespace, JsValue>;
 
     #[wasm_bindgen(method, catch, js_name = idFromString)]
     pub fn id_from_string(this: &Namespace, hex: &str) -> Result<ObjectId, JsValue>;

@@ -25,6 +25,7 @@ use crate::duties::{self, Duty};
 use crate::form;
 use crate::gate::Limits;
 use crate::handover::Handovers;
+use crate::home::Home;
 use crate::hop::{Ask, Hop, Pass, Visit};
 use crate::identity::{decode, encode};
 use crate::import;
@@ -38,6 +39,7 @@ use crate::notes;
 use crate::org::{Caller, Errand};
 use crate::page;
 use crate::presence::Who;
+use crate::region::Region;
 use crate::room::{Dialect, Guest, Mail, MemberId, Room, To, Turn};
 use crate::share::{Admitted, Refused};
 use crate::shares::Shares;
@@ -338,6 +340,7 @@ impl TinyBaseStore {
                 Call::Search { written, from } => {
                     answer::json(200, &object.search(&written, from).await?)?
                 }
+                Call::Home(region) => object.awake()?.home(region)?,
                 Call::Restore(id) => object.restore_wanted(&id).await?,
                 Call::RestoreSome => answer::json(200, &object.restore_some().await?)?,
             };
@@ -537,6 +540,19 @@ impl Awake {
             }
         };
         Ok(admitted.and_then(|admitted| admitted.to(ask)))
+    }
+
+    /// Where the home is of the user whose home this object remembers: where they first came from.
+    fn home(&self, here: Region) -> Result<Response, JsValue> {
+        const HOME: &str = "home";
+        let known = notes::read(&self.disk, HOME)?;
+        let known = known.as_deref().and_then(Region::named);
+        if known.is_none() {
+            notes::write(&self.disk, HOME, here.name())?;
+        }
+        let region = known.unwrap_or(here);
+        let home = serde_json::to_value(Home { region }).map_err(|error| error.to_string())?;
+        answer::json(200, &home)
     }
 
     /// Answers a question about the organisation whose object this is.

@@ -5,6 +5,7 @@
 
 use crate::hop::Pass;
 use crate::identity::{LONGEST_USER, query_value};
+use crate::region::Region;
 use crate::ring;
 
 /// How todos are spread over objects.
@@ -18,6 +19,8 @@ pub enum Sharding {
     Feature(u32),
     /// An object for each user, and a database for what rests.
     Hybrid,
+    /// An object for each user, in the region that is their home.
+    Geo,
 }
 
 impl Sharding {
@@ -37,8 +40,9 @@ impl Sharding {
                 None => Self::SHARDS,
             }),
             Some("hybrid") => Self::Hybrid,
+            Some("geo") => Self::Geo,
             Some(_) => {
-                let names = "user, org, feature, hybrid";
+                let names = "user, org, feature, hybrid, geo";
                 return Err(format!(
                     "The variable SHARDING is not one that this worker knows: {names}."
                 ));
@@ -53,7 +57,10 @@ impl Sharding {
         let rings = words(shards.unwrap_or_default());
         let rings = rings.map(|count| number_of_shards(count).map(Self::Feature));
         let phases = words(names.unwrap_or_default());
-        let phases = phases.map(|name| Self::read(Some(name), || None));
+        let phases = phases.map(|name| match Self::read(Some(name), || None) {
+            Ok(Self::Geo) => Err("Lists do not come from geo by themselves: import them.".into()),
+            read => read,
+        });
         rings.chain(phases).collect()
     }
 }
@@ -120,6 +127,8 @@ impl Sharding {
                 list: id.to_owned(),
                 pass: Pass::Own,
             }),
+            // Which object it is, its user's home knows.
+            (Self::Geo, ..) => Ok(Place::own(String::new())),
             (Self::User | Self::Hybrid, ..) | (Self::Org, None, None) => Ok(Place::own(user(id))),
         }
     }
@@ -148,6 +157,16 @@ pub fn org(org: &str) -> String {
 /// The object of what a user keeps for themselves within an organisation.
 pub fn org_user(org: &str, user: &str) -> String {
     format!("org-{}-user-{user}", spelt(org))
+}
+
+/// The object of a user's own list, near to their home.
+pub fn region_user(region: Region, user: &str) -> String {
+    format!("{region}-user-{user}")
+}
+
+/// The object that remembers where a user's home is.
+pub fn home(user: &str) -> String {
+    format!("home-{user}")
 }
 
 /// An object that has the lists of many users.
@@ -203,6 +222,8 @@ mod tests {
         assert_eq!(org("acme"), "org-acme");
         assert_eq!(org_user("acme", "alice"), "org-acme-user-alice");
         assert_eq!(todo_shard(3), "todo-shard-3");
+        assert_eq!(region_user(Region::Weur, "alice"), "weur-user-alice");
+        assert_eq!(home("alice"), "home-alice");
         assert_eq!(analytics(None), "analytics-all");
         assert_eq!(analytics(Some("acme")), "analytics-acme");
     }
@@ -223,6 +244,9 @@ mod tests {
         let wanted = [Sharding::Feature(4), Sharding::Feature(2), Sharding::User];
         assert_eq!(earlier, Ok(wanted.into()));
         assert!(Sharding::earlier(Some("x"), None).is_err());
+        assert_eq!(read(Some("hybrid"), None), Ok(Sharding::Hybrid));
+        assert_eq!(read(Some("geo"), None), Ok(Sharding::Geo));
+        assert!(Sharding::earlier(None, Some("geo")).is_err());
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::answer::{self, TEXT, text};
 use crate::api::{self, Question, Wish};
 use crate::body;
 use crate::filter::Filter;
+use crate::home;
 use crate::hop::{Ask, Hop, Pass, Visit};
 use crate::identity::{
     Credentials, Identity, Refusal, Source, anonymous, by_token, identify, query_value,
@@ -19,6 +20,7 @@ use crate::identity::{
 use crate::js::{self, Bindings, Namespace, Stub, now, random};
 use crate::limit;
 use crate::org::{self, About, Api, Caller};
+use crate::region::Region;
 use crate::route::Route;
 use crate::session::{self, Action};
 use crate::shard::{self, Place, Sharding, Wanted};
@@ -50,6 +52,16 @@ enum Next {
         user: Option<String>,
         ask: Ask,
         stub: Stub,
+        url: String,
+    },
+    /// To ask the object of this user's, which is near to their home, for a visitor who is there
+    /// now.
+    Seek {
+        user: String,
+        /// Whether they are counted as this user.
+        counts: bool,
+        here: Region,
+        ask: Ask,
         url: String,
     },
     /// To ask an organisation, for this user.
@@ -102,6 +114,19 @@ async fn answer(
             Some(refusal) => Ok(refusal),
             None => forward(request, &asked, ask, &stub, &url).await,
         },
+        Next::Seek {
+            user,
+            counts,
+            here,
+            ask,
+            url,
+        } => {
+            if let Some(refusal) = asked.over_limit(counts.then_some(&*user)).await? {
+                return Ok(refusal);
+            }
+            let stub = home::find(&user, here, bindings).await?;
+            forward(request, &asked, ask, &stub, &url).await
+        }
         Next::Archive { user, wish } => match asked.over_limit(Some(&user)).await? {
             Some(refusal) => Ok(refusal),
             None => match wish.ask(request, &headers).await? {
@@ -172,29 +197,16 @@ fn next(request: &Request, asked: &Asked<'_>) -> Result<Next, JsValue> {
     };
     let stores = bindings.stores().ok_or(NO_STORES)?;
     let value = |name| query_value(address.query, name).and_then(Result::ok);
-    let (place, org, stub) = if let Some(link) = value("share") {
-        let Some((list, stub)) = shared(&link, &stores)? else {
-            return answer::not_let_in(ask, share::Refused::Link).map(Next::Answer);
-        };
-        let place = Place {
-            object: String::new(),
-            list,
-            pass: Pass::Share(link),
-        };
-        (place, None, Some(stub))
-    } else {
-        let sharding = match sharding(bindings) {
-            Ok(sharding) => sharding,
-            Err(why) => return text(500, &why, &[]).map(Next::Answer),
-        };
-        match place(sharding, &identity, address.query, key.is_none()) {
-            Ok((place, org)) => (place, org, None),
-            Err(why) => return text(400, &why, &[]).map(Next::Answer),
-        }
+    let found = match found(ask, asked, &identity, key.is_none(), &stores)? {
+        Ok(found) => found,
+        Err(refusal) => return Ok(Next::Answer(refusal)),
     };
+    let Found { place, org, stub } = found;
     let user = (identity.source != Source::New).then(|| identity.user.clone());
     let cookie = asked.cookie_to_set(ask, &identity, key.as_ref());
     let (filter, from) = (value("filter"), value("from"));
+    // Which object it is, the user's home knows.
+    let seeks = (stub.is_none() && place.object.is_empty()).then(|| identity.user.clone());
     let visit = Visit {
         named: identity.source == Source::Query,
         user: identity.user,
@@ -205,6 +217,18 @@ fn next(request: &Request, asked: &Asked<'_>) -> Result<Next, JsValue> {
         from: from.and_then(|from| from.parse().ok()).unwrap_or(0),
     };
     let url = Hop { ask, visit, cookie }.to_url();
+    if let Some(sought) = seeks {
+        return match home::region_of(request, bindings) {
+            Ok(here) => Ok(Next::Seek {
+                counts: user.is_some(),
+                user: sought,
+                here,
+                ask,
+                url,
+            }),
+            Err(why) => text(500, &why, &[]).map(Next::Answer),
+        };
+    }
     Ok(match (ask, stub) {
         (Ask::Page | Ask::Json | Ask::Usage | Ask::Export, None) => Next::Read {
             user,
@@ -221,6 +245,52 @@ fn next(request: &Request, asked: &Asked<'_>) -> Result<Next, JsValue> {
             url,
         },
     })
+}
+
+/// The list that is asked for.
+struct Found {
+    place: Place,
+    org: Option<String>,
+    /// Its object, where that is known by other means than its name.
+    stub: Option<Stub>,
+}
+
+/// Finds the list that is asked for, by link or by user; or says why there is none.
+fn found(
+    ask: Ask,
+    asked: &Asked<'_>,
+    identity: &Identity,
+    open: bool,
+    stores: &Namespace,
+) -> Result<Result<Found, Response>, JsValue> {
+    let query = asked.address.query;
+    if let Some(Ok(link)) = query_value(query, "share") {
+        let Some((list, stub)) = shared(&link, stores)? else {
+            return answer::not_let_in(ask, share::Refused::Link).map(Err);
+        };
+        let place = Place {
+            object: String::new(),
+            list,
+            pass: Pass::Share(link),
+        };
+        return Ok(Ok(Found {
+            place,
+            org: None,
+            stub: Some(stub),
+        }));
+    }
+    let sharding = match sharding(asked.bindings) {
+        Ok(sharding) => sharding,
+        Err(why) => return text(500, &why, &[]).map(Err),
+    };
+    match place(sharding, identity, query, open) {
+        Ok((place, org)) => Ok(Ok(Found {
+            place,
+            org,
+            stub: None,
+        })),
+        Err(why) => text(400, &why, &[]).map(Err),
+    }
 }
 
 /// Whether a program asks that would rather have JSON.
@@ -411,7 +481,7 @@ fn place(
         list: None,
         owner: false,
     };
-    if matches!(sharding, Sharding::User | Sharding::Hybrid) {
+    if matches!(sharding, Sharding::User | Sharding::Hybrid | Sharding::Geo) {
         return Ok((sharding.place(wanted)?, None));
     }
     let org = if open {

@@ -545,3 +545,57 @@ async fn a_todo_is_in_the_list_or_in_the_archive_wherever_the_move_is_interrupte
         project = dev.kill().await;
     }
 }
+
+#[tokio::test]
+async fn who_moves_to_another_continent_keeps_the_list_where_it_is() {
+    const MANIFEST: &str = "stacks/geo.toml";
+    let mut dev = stack("stack-geo", "geo", as_it_is).dev().await;
+    // `tiny dev` says that requests come from Texas.
+    add(&dev, "userId=carol", "milk").await;
+    assert_eq!(object_of(&dev, "userId=carol").await, "enam-user-carol");
+
+    let from = |dev: &Dev, vars_of: &str| dev.edit(MANIFEST, |manifest| vars(&manifest, vars_of));
+    from(&dev, r#"SHARDING = "geo", REGION = "weur""#);
+    dev.event("reload").await;
+    add(&dev, "userId=alice", "tea").await;
+    assert_eq!(object_of(&dev, "userId=alice").await, "weur-user-alice");
+    let page = dev.text("/?userId=alice").await;
+    assert!(page.contains("tea"));
+
+    // Another isolate, on another continent, within a jurisdiction that workerd knows nothing of.
+    from(
+        &dev,
+        r#"SHARDING = "geo", REGION = "apac", JURISDICTION = "eu""#,
+    );
+    dev.event("reload").await;
+    for (user, text, object) in [
+        ("alice", "tea", "weur-user-alice"),
+        ("carol", "milk", "enam-user-carol"),
+    ] {
+        let who = format!("userId={user}");
+        assert_eq!(texts(&dev, &who).await, [text]);
+        assert_eq!(object_of(&dev, &who).await, object);
+        let mut socket = dev.socket(&format!("/todos?{who}")).await;
+        let store = socket.json().await;
+        assert!(store.to_string().contains(text));
+        add(&dev, &who, "bread").await;
+        assert!(socket.json().await.to_string().contains("bread"));
+    }
+    assert_eq!(object_of(&dev, "userId=bob").await, "apac-user-bob");
+
+    from(&dev, r#"SHARDING = "geo", REGION = "moon""#);
+    dev.event("reload").await;
+    assert_eq!(dev.get("/todos?userId=alice").await.status(), 500);
+
+    // Lists come here from where they were before there were regions.
+    from(&dev, r#"SHARDING = "user""#);
+    dev.event("reload").await;
+    add(&dev, "userId=dave", "soup").await;
+    from(
+        &dev,
+        r#"SHARDING = "geo", SHARDING_BEFORE = "user", REGION = "sam""#,
+    );
+    dev.event("reload").await;
+    assert_eq!(texts(&dev, "userId=dave").await, ["soup"]);
+    assert_eq!(object_of(&dev, "userId=dave").await, "sam-user-dave");
+}
