@@ -38,6 +38,8 @@ pub struct Identity {
     pub user: String,
     /// The organisation that a token speaks for.
     pub org: Option<String>,
+    /// What the token says that the user is to the organisation.
+    pub role: Option<String>,
     pub source: Source,
     /// The session's cookie is to be set anew.
     pub stale: bool,
@@ -106,6 +108,7 @@ pub fn identify(credentials: &dyn Credentials, key: Option<&Key>) -> Result<Iden
             return accept(Identity {
                 user: claims.user,
                 org: claims.org,
+                role: claims.role,
                 source: Source::Cookie,
                 stale,
             });
@@ -128,6 +131,7 @@ pub fn by_token(
     accept(Identity {
         user: claims.user,
         org: claims.org,
+        role: claims.role,
         source: Source::Token,
         stale: false,
     })
@@ -137,6 +141,7 @@ fn named(user: String, source: Source) -> Result<Identity, Refusal> {
     accept(Identity {
         user,
         org: None,
+        role: None,
         source,
         stale: false,
     })
@@ -347,6 +352,7 @@ mod tests {
         let claims = Claims {
             user: user.into(),
             org: Some("acme".into()),
+            role: None,
             issued: None,
             expires,
         };

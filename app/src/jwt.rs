@@ -25,6 +25,9 @@ pub struct Claims {
     pub user: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub org: Option<String>,
+    /// What the user is to the organisation: `owner`, or nothing in particular.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
     /// Seconds since 1970, as all times here.
     #[serde(rename = "iat", skip_serializing_if = "Option::is_none")]
     pub issued: Option<u64>,
@@ -145,6 +148,7 @@ fn check(claims: &[u8], now: u64) -> Result<Claims, BadToken> {
     struct Given {
         sub: Option<String>,
         org: Option<String>,
+        role: Option<String>,
         exp: Option<f64>,
         nbf: Option<f64>,
         iat: Option<f64>,
@@ -169,6 +173,7 @@ fn check(claims: &[u8], now: u64) -> Result<Claims, BadToken> {
     Ok(Claims {
         user: given.sub.ok_or(BadToken::NoSubject)?,
         org: given.org,
+        role: given.role,
         issued: given.iat.map(whole),
         expires,
     })
@@ -199,6 +204,7 @@ mod tests {
         Claims {
             user: "alice".into(),
             org: None,
+            role: None,
             issued: Some(NOW),
             expires: NOW + 60,
         }
@@ -346,10 +352,11 @@ mod tests {
         fn whatever_is_signed_is_read_back(
             user in ".{1,40}",
             org in prop::option::of(".{0,40}"),
+            role in prop::option::of(".{0,40}"),
             issued in prop::option::of(0..=NOW),
             lives in 1_u64..1_000_000,
         ) {
-            let claims = Claims { user, org, issued, expires: NOW + lives };
+            let claims = Claims { user, org, role, issued, expires: NOW + lives };
             prop_assert_eq!(read(&sign(&claims, &key())), Ok(claims));
         }
 

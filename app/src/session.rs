@@ -15,6 +15,7 @@ pub fn signed(identity: &Identity, key: &Key, now: u64, secure: bool) -> String 
     let claims = Claims {
         user: identity.user.clone(),
         org: identity.org.clone(),
+        role: identity.role.clone(),
         issued: Some(now),
         expires: now + SECONDS,
     };
@@ -79,6 +80,7 @@ mod tests {
         Identity {
             user: "alice; Domain=evil".into(),
             org: Some("acme".into()),
+            role: Some("owner".into()),
             source: Source::Token,
             stale: false,
         }
@@ -97,6 +99,7 @@ mod tests {
         let (claims, _) = jwt::verify(token, &key, || None, NOW).unwrap();
         assert_eq!(claims.user, "alice; Domain=evil");
         assert_eq!(claims.org.as_deref(), Some("acme"));
+        assert_eq!(claims.role.as_deref(), Some("owner"));
         assert_eq!(claims.expires, NOW + SECONDS);
     }
 
@@ -125,6 +128,7 @@ mod tests {
         let claims = Claims {
             user: "alice".into(),
             org: None,
+            role: None,
             issued: Some(NOW),
             expires: NOW + SECONDS,
         };
