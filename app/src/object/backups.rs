@@ -93,14 +93,18 @@ impl Awake {
         let Some(mut room) = self.rooms.remove(list) else {
             return Err("a list went as it came".into());
         };
-        let (disk, now) = (&self.disk, now());
-        let (mut turns, mut stopped) = (Vec::new(), None);
+        let (disk, attic, now) = (&self.disk, self.attic.as_ref(), now());
+        let (mut turns, mut stopped, mut late) = (Vec::new(), None, false);
         let written = disk.transaction(|| {
             let write = |turn: Turn| {
                 disk.save(list, &turn.entries, &turn.gone)?;
+                if let Some(attic) = attic {
+                    late |= attic.note(&turn.late)?;
+                }
                 turns.push(Turn {
                     entries: Vec::new(),
                     gone: Vec::new(),
+                    late: Vec::new(),
                     ..turn
                 });
                 Ok(())
@@ -136,6 +140,10 @@ impl Awake {
         self.kept.forget();
         self.measures.metrics.edit();
         self.note_change(list)?;
+        self.plan_archiving()?;
+        if late {
+            duties::schedule(&self.disk, Duty::Restore, now)?;
+        }
         let length = |mail: &Mail| mail.texts.iter().map(String::len).sum::<usize>();
         let length: usize = turns.iter().flat_map(|turn| &turn.mail).map(length).sum();
         if length > LONG {
