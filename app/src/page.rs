@@ -693,6 +693,9 @@ mod tests {
         for module in MODULES {
             let is_there = public.join(&module[1..]).exists() || imports.contains(module);
             assert!(is_there, "{module}");
+            // Nor does the page open offline without them.
+            let kept = include_str!("../public/sw.js").contains(&format!("\"{module}\","));
+            assert!(kept, "{module}");
         }
     }
 
