@@ -11,8 +11,15 @@ async function ask(url, init) {
   } catch {
     throw new Error("There is no connection.");
   }
-  if (!response.ok) throw new Error((await response.text()).trim() || `The server answered ${response.status}.`);
+  if (!response.ok) throw new Error((await why(response)) || `The server answered ${response.status}.`);
   return response;
+}
+
+/** What a refusal says, as text or as JSON. */
+async function why(response) {
+  const text = (await response.text()).trim();
+  const isJson = response.headers.get("content-type")?.startsWith("application/json");
+  return isJson ? JSON.parse(text).error : text;
 }
 
 const RIGHTS = { read: "may look", write: "may change" };
