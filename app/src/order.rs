@@ -242,7 +242,10 @@ mod tests {
             random: u64,
         ) {
             let room = format!("{mark}V");
-            prop_assume!(precedes(&one, &mark) && precedes(&room, &other));
+            // Of random texts one in five has it.
+            if !(precedes(&one, &mark) && precedes(&room, &other)) {
+                return Ok(());
+            }
             let new = between(Some(&one), Some(&other), random);
             prop_assert!(precedes(&one, &new) && precedes(&new, &other), "{one:?} {new} {other:?}");
         }
