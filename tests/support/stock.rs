@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, Command};
@@ -51,20 +52,8 @@ pub struct Traffic {
 impl Stock {
     #[expect(clippy::unused_async, reason = "the pipes are the async runtime's")]
     pub async fn start() -> Self {
-        // Beside the packages it imports.
-        let folder = workspace_of_tests().join("stock");
-        fs_err::create_dir_all(&folder).unwrap();
-        let own = |name: &str| folder.join(format!("{}-{name}", std::process::id()));
-        let script = own("clients.mjs");
-        fs_err::copy(checkout().join("tests/peers/stock/clients.mjs"), &script).unwrap();
-        let modules = folder.join("node_modules");
-        if !modules.is_symlink() {
-            let link = own("node_modules");
-            std::os::unix::fs::symlink(peers().modules(), &link).unwrap();
-            fs_err::rename(link, modules).unwrap();
-        }
         let mut child = Command::new(peers().node())
-            .arg(&script)
+            .arg(script())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -137,6 +126,30 @@ impl Stock {
         assert!(answer["error"].is_null(), "{command}: {}", answer["error"]);
         answer["ok"].take()
     }
+}
+
+/// What the process runs, beside the packages that it imports.
+fn script() -> &'static Utf8Path {
+    static SCRIPT: OnceLock<Utf8PathBuf> = OnceLock::new();
+    SCRIPT.get_or_init(|| {
+        let folder = workspace_of_tests().join("stock");
+        fs_err::create_dir_all(&folder).unwrap();
+        // By renames, so that another run of the tests never finds half of it.
+        let own = |name: &str| folder.join(format!("{}-{name}", std::process::id()));
+        let modules = folder.join("node_modules");
+        if !modules.is_symlink() {
+            std::os::unix::fs::symlink(peers().modules(), own("modules")).unwrap();
+            fs_err::rename(own("modules"), modules).unwrap();
+        }
+        let script = folder.join("clients.mjs");
+        fs_err::copy(
+            checkout().join("tests/peers/stock/clients.mjs"),
+            own("script"),
+        )
+        .unwrap();
+        fs_err::rename(own("script"), &script).unwrap();
+        script
+    })
 }
 
 impl Client {
