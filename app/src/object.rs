@@ -95,6 +95,8 @@ struct Awake {
     archives_at: Option<u64>,
     /// What is being written to the archive.
     archiving: Option<String>,
+    /// How often todos changed, where they may leave.
+    changes: u64,
     rooms: BTreeMap<String, Room>,
     sockets: Sockets,
     /// Which list a socket has open.
@@ -472,6 +474,7 @@ impl Awake {
             archives_every: phases.archiving.map(|plan| plan.every),
             archives_at,
             archiving: None,
+            changes: 0,
             rooms: BTreeMap::new(),
             sockets: Sockets::new(),
             places: BTreeMap::new(),
@@ -485,6 +488,9 @@ impl Awake {
             spoilt: false,
         };
         awake.prepare_backups(now())?;
+        if awake.archives_at.is_none() && awake.disk.has_entries("")? {
+            awake.plan_archiving()?;
+        }
         let mut guests: BTreeMap<String, Vec<(MemberId, Guest)>> = BTreeMap::new();
         for socket in state.get_websockets() {
             if let Some(Attachment {
@@ -493,6 +499,11 @@ impl Awake {
                 guest,
             }) = socket.deserialize_attachment()?
             {
+                if awake.is_handed_over(&list)? {
+                    // It is not closed entirely yet.
+                    let _ = socket.close(Some(close::MOVED), None::<String>);
+                    continue;
+                }
                 awake.sockets.add(member, socket.as_ref());
                 awake.places.insert(member, list.clone());
                 guests.entry(list).or_default().push((member, guest));

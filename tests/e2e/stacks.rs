@@ -70,6 +70,22 @@ async fn ask(dev: &Dev, method: Method, path: &str, body: Option<Value>) -> (u16
 }
 
 #[tokio::test]
+async fn each_user_has_an_object_of_their_own() {
+    let dev = stack("stack-user", "user", as_it_is).dev().await;
+    // Nothing of later phases is here.
+    for who in ["userId=alice", "userId=alice&org=acme&list=plan"] {
+        assert_eq!(object_of(&dev, who).await, "user-alice");
+    }
+    add(&dev, "userId=alice", "tea").await;
+    assert_eq!(texts(&dev, "userId=alice&org=acme").await, ["tea"]);
+    assert!(texts(&dev, "userId=bob").await.is_empty());
+    for path in ["/api/acme/users", "/api/acme/analytics", "/archive"] {
+        let path = format!("{path}?userId=alice");
+        assert_eq!(dev.get(&path).await.status(), 404, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn members_share_lists_and_who_is_removed_is_out_at_once() {
     let dev = stack("stack-org", "org", as_it_is).dev().await;
 

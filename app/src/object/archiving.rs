@@ -45,10 +45,13 @@ const SOME: usize = 500;
 const LIST: &str = "";
 
 /// What is due to leave.
+#[derive(Default)]
 struct Due {
     todos: Vec<Archived>,
     /// When the next is due, in milliseconds since 1970.
     next: Option<u64>,
+    /// Up to which id was looked, if not to the end.
+    upto: Option<String>,
 }
 
 /// A todo that was found in the archive.
@@ -76,6 +79,7 @@ impl Awake {
         let Some(every) = self.archives_every else {
             return Ok(());
         };
+        self.changes += 1;
         let at = now() + every;
         if self.archives_at.is_none_or(|planned| planned > at) {
             duties::schedule(&self.disk, Duty::Archive, at)?;
@@ -99,19 +103,17 @@ impl Awake {
         attic.ok_or_else(|| "there is no archive".into())
     }
 
-    fn due(&self, rest: Rest, now: u64) -> Result<Due, JsValue> {
-        let mut due = Due {
-            todos: Vec::new(),
-            next: None,
-        };
+    /// What is due of the todos with ids after this one, a batch at most.
+    fn due(&self, rest: Rest, now: u64, after: &str) -> Result<Due, JsValue> {
+        let mut due = Due::default();
         let attic = self.attic()?;
-        let query = "SELECT row, text FROM entries WHERE list = ? AND kind = ? AND name = ?
-            ORDER BY row";
+        let query = "SELECT row, text FROM entries
+            WHERE list = ? AND kind = ? AND name = ? AND row > ? ORDER BY row";
         let kind = SqlStorageValue::Integer(Entry::ROW.into());
         let rows = self
             .disk
             .sql()
-            .exec(query, vec![LIST.into(), kind, TODOS.into()])?;
+            .exec(query, vec![LIST.into(), kind, TODOS.into(), after.into()])?;
         for row in rows.raw() {
             let Ok([SqlStorageValue::String(id), SqlStorageValue::String(record)]) =
                 <[_; 2]>::try_from(row?)
@@ -133,6 +135,7 @@ impl Awake {
             let todo = Archived::of(&id, &record).map_err(|wrong| wrong.to_string())?;
             due.todos.extend(todo);
             if due.todos.len() == archive::BATCH {
+                due.upto = Some(id);
                 break;
             }
         }
@@ -244,21 +247,26 @@ impl Object {
         let Some(plan) = self.phases.archiving else {
             return Ok(());
         };
-        {
+        let changes = {
             let mut awake = self.awake()?;
             let again = now() + AGAIN;
             duties::schedule(&awake.disk, Duty::Archive, again)?;
             awake.archives_at = Some(again);
-        }
+            awake.changes
+        };
         let database = self.database()?;
         self.sweep(&database).await?;
-        let mut next = None;
-        let mut all = false;
+        let mut next: Option<u64> = None;
+        let mut after = Some(String::new());
         for _ in 0..BATCHES {
+            let Some(from) = after else {
+                break;
+            };
             let now = now();
-            let due = self.awake()?.due(plan.rest, now)?;
+            let due = self.awake()?.due(plan.rest, now, &from)?;
+            next = next.into_iter().chain(due.next).min();
+            after = due.upto;
             if due.todos.is_empty() {
-                (next, all) = (due.next, true);
                 break;
             }
             let version = format!("{:016x}", random());
@@ -277,7 +285,11 @@ impl Object {
         }
         let mut awake = self.awake()?;
         duties::cancel(&awake.disk, Duty::Archive)?;
-        awake.archives_at = if all {
+        if awake.changes > changes {
+            // What changed meanwhile may have been looked at before.
+            next = Some(0);
+        }
+        awake.archives_at = if after.is_none() {
             // Not before its time, and not more often than it is to be looked.
             next.map(|next| next.max(now() + plan.every))
         } else {

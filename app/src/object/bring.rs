@@ -66,6 +66,18 @@ impl Awake {
         })
     }
 
+    /// Whether a list was taken from here, or is being taken.
+    pub(super) fn is_handed_over(&self, list: &str) -> Result<bool, JsValue> {
+        let Some(handovers) = &self.handovers else {
+            return Ok(false);
+        };
+        let state = handovers.state(list)?;
+        Ok(matches!(
+            state,
+            Some(State::Leaving(_) | State::Gone { .. })
+        ))
+    }
+
     fn handovers(&mut self) -> worker::Result<&Handovers> {
         if self.handovers.is_none() {
             self.handovers = Some(Handovers::open(self.disk.sql())?);
