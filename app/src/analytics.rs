@@ -89,7 +89,8 @@ pub fn day_of(now: u64) -> String {
 pub struct Counts<'d>(&'d SqlStorage);
 
 impl<'d> Counts<'d> {
-    pub fn open(sql: &'d SqlStorage) -> worker::Result<Self> {
+    /// Makes the tables, when the object wakes.
+    pub fn prepare(sql: &SqlStorage) -> worker::Result<()> {
         for table in [
             "CREATE TABLE IF NOT EXISTS counts (
                 day TEXT NOT NULL,
@@ -107,7 +108,11 @@ impl<'d> Counts<'d> {
         ] {
             sql.exec(table, None)?;
         }
-        Ok(Self(sql))
+        Ok(())
+    }
+
+    pub fn of(sql: &'d SqlStorage) -> Self {
+        Self(sql)
     }
 
     /// From now on what happens in the list is the organisation's.

@@ -50,6 +50,8 @@ const LOAD: usize = 1_048_576;
 pub enum State {
     /// It came, and is here.
     Here,
+    /// It went, and another was begun in its place.
+    Anew,
     /// It is being taken, or was.
     Leaving(Claim),
     Gone {
@@ -108,6 +110,7 @@ impl Handovers {
         };
         Ok(Some(match &*state {
             "here" => State::Here,
+            "anew" => State::Anew,
             "gone" => State::Gone {
                 to: other,
                 list: its_list,
@@ -276,6 +279,11 @@ impl Handovers {
             )?;
         }
         Ok(())
+    }
+
+    /// The list went away, and its user begins another here.
+    pub fn begin(&self, list: &str) -> worker::Result<()> {
+        self.set(list, "anew", ["", "", ""])
     }
 
     /// Whom we have to tell that what they handed over has arrived.

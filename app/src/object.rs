@@ -16,6 +16,7 @@ use worker::wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
 use worker::web_sys::{self, Request, Response, ResponseInit};
 use worker::{Delay, Env, State, WebSocket, WebSocketPair, console_error, worker_sys};
 
+use crate::analytics::Counts;
 use crate::answer::{self, JSON, PAGE, text};
 use crate::attic::Attic;
 use crate::body;
@@ -335,7 +336,9 @@ impl TinyBaseStore {
                     let all = object.awake()?.room("")?.list().export();
                     Kind::Json.answer(&Uint8Array::from(all.as_bytes()), None)?
                 }
-                Call::Take(claim, after) => object.awake()?.hand_over(&claim, after)?,
+                Call::Take(claim, after) => {
+                    object.awake()?.hand_over(&object.phases, &claim, after)?
+                }
                 Call::Taken(claim) => object.awake()?.handed_over(&claim)?,
                 Call::Count { source, days } => object.awake()?.hear_counts(&source, &days)?,
                 Call::Counts { days } => object.awake()?.tell_counts(days)?,
@@ -454,6 +457,9 @@ impl Awake {
         } else {
             None
         };
+        if phases.count() {
+            Counts::prepare(disk.sql())?;
+        }
         let attic = match phases.archiving {
             Some(_) => Some(Attic::open(disk.sql())?),
             None => None,

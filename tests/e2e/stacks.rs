@@ -271,7 +271,7 @@ async fn lists_move_to_their_shards_whole_and_once_even_if_interrupted() {
     dev.event("reload").await;
     for (user, object) in users.iter().zip(&before).skip(1) {
         let who = format!("userId={user}");
-        assert_eq!(texts(&dev, &who).await, ["more".to_owned(), user.clone()]);
+        assert_eq!(texts(&dev, &who).await, ["more", user.as_str()]);
         assert_eq!(object_of(&dev, &who).await, *object);
     }
     assert_eq!(texts(&dev, &link).await, ["by-link", "user0"]);
@@ -286,6 +286,7 @@ async fn lists_come_along_from_one_phase_to_the_next() {
     assert_eq!(object_of(&dev, "userId=alice").await, "user-alice");
 
     let link = link_to(&dev, "userId=alice").await;
+    add(&dev, "userId=dave", "soup").await;
 
     let feature = r#"SHARDING = "feature", SHARDING_BEFORE = "user""#;
     dev.edit(MANIFEST, |manifest| vars(&manifest, feature));
@@ -316,6 +317,40 @@ async fn lists_come_along_from_one_phase_to_the_next() {
     assert_eq!(object, "org-acme-user-alice");
     // It went there and is nowhere else.
     assert!(texts(&dev, "userId=alice").await.is_empty());
+
+    // Who had a list before there were organisations takes it along, and may begin another.
+    let org = r#"SHARDING = "org", SHARDING_BEFORE = "user""#;
+    dev.edit(MANIFEST, |manifest| vars(&manifest, org));
+    dev.event("reload").await;
+    assert_eq!(texts(&dev, "userId=dave&org=acme").await, ["soup"]);
+    assert!(texts(&dev, "userId=dave").await.is_empty());
+    add(&dev, "userId=dave", "salad").await;
+    assert_eq!(texts(&dev, "userId=dave").await, ["salad"]);
+    assert_eq!(texts(&dev, "userId=dave&org=acme").await, ["soup"]);
+    assert!(texts(&dev, "userId=dave&org=other").await.is_empty());
+}
+
+#[tokio::test]
+async fn what_two_places_have_of_a_list_is_merged() {
+    const MANIFEST: &str = "stacks/feature.toml";
+    let user = |manifest: String| vars(&manifest, r#"SHARDING = "user""#);
+    let mut dev = stack("stack-merged", "feature", user).dev().await;
+    add(&dev, "userId=alice", "tea").await;
+    // Somebody forgets to say where lists were, and notices when there are others already.
+    dev.edit(MANIFEST, |manifest| {
+        vars(&manifest, r#"SHARDING = "feature""#)
+    });
+    dev.event("reload").await;
+    assert!(texts(&dev, "userId=alice").await.is_empty());
+    add(&dev, "userId=alice", "bread").await;
+    let with = r#"SHARDING = "feature", SHARDING_BEFORE = "user""#;
+    dev.edit(MANIFEST, |manifest| vars(&manifest, with));
+    dev.event("reload").await;
+    assert_eq!(texts(&dev, "userId=alice").await, ["bread", "tea"]);
+    add(&dev, "userId=alice", "milk").await;
+    let dev = dev.kill().await.dev().await;
+    let all = ["bread", "milk", "tea"];
+    assert_eq!(texts(&dev, "userId=alice").await, all);
 }
 
 #[tokio::test]

@@ -47,13 +47,18 @@ impl Awake {
             return Ok(None);
         };
         let state = handovers.state(&visit.list)?;
-        if state == Some(State::Here) {
+        if matches!(state, Some(State::Here | State::Anew)) {
             return Ok(None);
         }
         if visit.pass == Pass::Own {
-            let from = phases.earlier(&visit.user, visit.org.as_deref(), &visit.list)?;
-            if !from.is_empty() {
-                return Ok(Some(Away::Bring(from)));
+            let earlier = phases.earlier(&visit.user, visit.org.as_deref(), &visit.list)?;
+            if !earlier.elsewhere.is_empty() {
+                return Ok(Some(Away::Bring(earlier.elsewhere)));
+            }
+            // An organisation got what its user had outside of all: out here they begin anew.
+            if earlier.here && matches!(state, Some(State::Gone { .. })) {
+                handovers.begin(&visit.list)?;
+                return Ok(None);
             }
         }
         Ok(match state {
@@ -62,7 +67,7 @@ impl Awake {
                 to: claim.by,
                 list: claim.becomes,
             }),
-            Some(State::Here) | None => None,
+            Some(State::Here | State::Anew) | None => None,
         })
     }
 
@@ -89,6 +94,7 @@ impl Awake {
     /// Hands a part of a list over. From the first part on nobody edits it here.
     pub(super) fn hand_over(
         &mut self,
+        phases: &Phases,
         claim: &Claim,
         after: Option<Key>,
     ) -> Result<Response, JsValue> {
@@ -97,6 +103,8 @@ impl Awake {
         let load = match (state, after) {
             // It has gone before: there is nothing here.
             (Some(State::Gone { .. }), _) => Load::default(),
+            // What was begun outside of organisations stays there while there are some.
+            (Some(State::Anew), None) if phases.have_orgs() => Load::default(),
             (Some(State::Leaving(by)), Some(after)) if by == *claim => {
                 handovers.load(&claim.list, Some(after))?
             }

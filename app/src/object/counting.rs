@@ -23,7 +23,7 @@ impl Awake {
     /// Takes note of the organisation that the visitor's list is of.
     pub(super) fn note_org(&self, visit: &Visit) -> Result<(), JsValue> {
         if let Some(org) = &visit.org {
-            Counts::open(self.disk.sql())?.belongs(&visit.list, org)?;
+            Counts::of(self.disk.sql()).belongs(&visit.list, org)?;
         }
         Ok(())
     }
@@ -36,7 +36,7 @@ impl Awake {
         every: u64,
     ) -> Result<(), JsValue> {
         let now = now();
-        Counts::open(self.disk.sql())?.note(list, entries, now)?;
+        Counts::of(self.disk.sql()).note(list, entries, now)?;
         if !duties::is_scheduled(&self.disk, Duty::Report)? {
             duties::schedule(&self.disk, Duty::Report, now + every)?;
         }
@@ -61,7 +61,7 @@ impl Object {
             let awake = self.awake()?;
             // In case that this is interrupted.
             duties::schedule(&awake.disk, Duty::Report, now() + AGAIN)?;
-            (Counts::open(awake.disk.sql())?.reports()?, awake.counted)
+            (Counts::of(awake.disk.sql()).reports()?, awake.counted)
         };
         for (org, days) in reports {
             let org = (!org.is_empty()).then_some(&*org);
@@ -70,7 +70,7 @@ impl Object {
             let _: IgnoredAny = answer_of(&other, &Call::Count { source, days }).await?;
         }
         let awake = self.awake()?;
-        Counts::open(awake.disk.sql())?.reported(now())?;
+        Counts::of(awake.disk.sql()).reported(now())?;
         if awake.counted == counted {
             return duties::cancel(&awake.disk, Duty::Report);
         }

@@ -21,6 +21,14 @@ pub(super) struct Phases {
     pub(super) archiving: Option<Plan>,
 }
 
+/// Where a list may be from earlier.
+#[derive(Default)]
+pub(super) struct Earlier {
+    pub(super) elsewhere: Vec<Place>,
+    /// Whether this is where it was, too.
+    pub(super) here: bool,
+}
+
 impl Phases {
     pub(super) fn of(state: &State, env: &Env) -> Self {
         let bindings: &Bindings = env.unchecked_ref();
@@ -53,6 +61,10 @@ impl Phases {
         !matches!(&self.earlier, Ok(earlier) if earlier.is_empty())
     }
 
+    pub(super) fn have_orgs(&self) -> bool {
+        self.sharding == Ok(Sharding::Org)
+    }
+
     pub(super) fn count(&self) -> bool {
         matches!(self.sharding, Ok(Sharding::Feature(_)))
     }
@@ -63,17 +75,18 @@ impl Phases {
         user: &str,
         org: Option<&str>,
         list: &str,
-    ) -> Result<Vec<Place>, JsValue> {
-        let mut places: Vec<Place> = Vec::new();
+    ) -> Result<Earlier, JsValue> {
+        let mut places = Earlier::default();
         for sharding in self
             .earlier
             .as_ref()
             .map_err(|why| JsValue::from(why.as_str()))?
         {
             let place = sharding.own(user, org)?;
-            let here = place.object == self.name && place.list == list;
-            if !here && !places.contains(&place) {
-                places.push(place);
+            if place.object == self.name && place.list == list {
+                places.here = true;
+            } else if !places.elsewhere.contains(&place) {
+                places.elsewhere.push(place);
             }
         }
         Ok(places)
