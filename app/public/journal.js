@@ -7,6 +7,8 @@ export class Journal {
   #prefix;
   #key;
   #edits = [];
+  /** What was read of other windows, by their keys. */
+  #read = new Map();
 
   /** `name`: of the list, for this user. */
   constructor(name) {
@@ -20,30 +22,33 @@ export class Journal {
     this.#keep();
   }
 
-  /** Calls with what this and earlier windows noted. */
+  /** Calls with what other windows noted, open or closed. */
   read(each) {
-    for (const key of this.#keys()) {
+    const keys = Object.keys(localStorage).filter((key) => key.startsWith(this.#prefix));
+    for (const key of keys.filter((key) => key !== this.#key)) {
+      const text = localStorage.getItem(key);
+      this.#read.set(key, text);
       try {
-        for (const edit of JSON.parse(localStorage.getItem(key))) each(read(edit));
+        for (const edit of JSON.parse(text)) each(read(edit));
       } catch {
-        localStorage.removeItem(key);
+        // Nothing that we wrote.
       }
     }
   }
 
   /** How far it has come; to be forgotten up to here once the store is written. */
   mark() {
-    return { edits: this.#edits.length, keys: this.#keys().filter((key) => key !== this.#key) };
+    return this.#edits.length;
   }
 
-  forget({ edits, keys }) {
-    this.#edits.splice(0, edits);
+  forget(mark) {
+    this.#edits.splice(0, mark);
     this.#keep();
-    for (const key of keys) localStorage.removeItem(key);
-  }
-
-  #keys() {
-    return Object.keys(localStorage).filter((key) => key.startsWith(this.#prefix));
+    for (const [key, text] of this.#read) {
+      // An open window may have noted more.
+      if (localStorage.getItem(key) === text) localStorage.removeItem(key);
+    }
+    this.#read.clear();
   }
 
   #keep() {

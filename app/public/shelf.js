@@ -13,6 +13,8 @@ export class Shelf {
   #name;
   #persister;
   #journal;
+  /** Which writing of the store this window has taken in: each has a name. */
+  #seen;
   #timer = 0;
   #pause = SOON_MS;
   #closed = false;
@@ -32,6 +34,7 @@ export class Shelf {
 
   /** Merges what is kept into the store. */
   async load() {
+    const written = this.#written;
     this.#journal.read((changes) => this.#store.applyMergeableChanges(changes));
     const kept = createMergeableStore();
     await createIndexedDbPersister(kept, this.#name).load();
@@ -39,6 +42,7 @@ export class Shelf {
     // Who was here then says nothing now.
     const lasting = Object.entries(values).filter(([id]) => !id.startsWith("here/"));
     this.#store.applyMergeableChanges([tables, [Object.fromEntries(lasting), ...own]]);
+    this.#seen = written;
   }
 
   /** Keeps the store from now on. */
@@ -54,7 +58,8 @@ export class Shelf {
   async clear() {
     this.#closed = true;
     clearTimeout(this.#timer);
-    this.#journal.forget({ edits: Infinity, keys: this.#journal.mark().keys });
+    this.#journal.read(() => {});
+    this.#journal.forget(this.#journal.mark());
     await this.#alone(
       () =>
         new Promise((resolve) => {
@@ -62,6 +67,10 @@ export class Shelf {
           request.onsuccess = request.onerror = request.onblocked = resolve;
         }),
     );
+  }
+
+  get #written() {
+    return localStorage.getItem(`written ${this.#name}`);
   }
 
   #saveSoon() {
@@ -75,10 +84,12 @@ export class Shelf {
       if (this.#closed) return;
       const began = performance.now();
       // What another window wrote meanwhile is not to be lost.
-      await this.load();
-      const written = this.#journal.mark();
+      if (this.#seen !== this.#written) await this.load();
+      const mark = this.#journal.mark();
       await this.#persister.save();
-      this.#journal.forget(written);
+      this.#seen = Math.random().toString(36).slice(2);
+      localStorage.setItem(`written ${this.#name}`, this.#seen);
+      this.#journal.forget(mark);
       this.#pause = Math.max(SOON_MS, (performance.now() - began) / SHARE);
     });
   }

@@ -51,8 +51,8 @@ addEventListener("fetch", (event) => {
     if (url.pathname === "/") event.respondWith(freshest(event, pageKey(url)));
   } else if (FOREVER.test(url.pathname)) {
     event.respondWith(kept(request));
-  } else if (FILES.includes(url.pathname)) {
-    // Live reload marks a stylesheet's versions in the query.
+  } else if (FILES.includes(url.pathname) && !url.search) {
+    // With a query somebody wants the file as it is now: live reload does.
     event.respondWith(freshest(event, url.pathname));
   }
 });
