@@ -123,6 +123,8 @@ pub struct Visit {
     pub user: String,
     /// The user was named in the query: links have to go on doing so.
     pub named: bool,
+    /// Names are taken at their word: no secret says who is who. They can be in the query.
+    pub open: bool,
     /// The organisation that this is about.
     pub org: Option<String>,
     /// Which of the object's lists; the empty name is the list of its one user.
@@ -163,6 +165,7 @@ impl Hop {
         let Visit {
             user,
             named,
+            open,
             org,
             list,
             pass,
@@ -187,7 +190,11 @@ impl Hop {
                 url.push_str(&encode(secret));
             }
         }
-        url.push_str(if *named { "&named=" } else { "&user=" });
+        url.push_str(match (named, open) {
+            (true, _) => "&named=",
+            (false, true) => "&open=",
+            (false, false) => "&user=",
+        });
         url.push_str(&encode(user));
         if let Some(org) = org {
             url.push_str("&org=");
@@ -227,9 +234,10 @@ impl Hop {
             ("share", secret) => Pass::Share(decode(secret)?),
             _ => return None,
         };
-        let (named, user) = match fields.next()? {
-            ("named", user) => (true, user),
-            ("user", user) => (false, user),
+        let (named, open, user) = match fields.next()? {
+            ("named", user) => (true, true, user),
+            ("open", user) => (false, true, user),
+            ("user", user) => (false, false, user),
             _ => return None,
         };
         let org = match fields.next() {
@@ -240,6 +248,7 @@ impl Hop {
         let visit = Visit {
             user: decode(user)?,
             named,
+            open,
             org,
             list: decode(list)?,
             pass,
@@ -261,7 +270,7 @@ mod tests {
         fn the_object_reads_what_the_worker_wrote(
             ask in prop::sample::select(&Ask::EVERY[..]),
             user in ".{1,40}",
-            named: bool,
+            (named, open) in prop::sample::select(&[(true, true), (false, true), (false, false)][..]),
             org in prop::option::of(".{1,40}"),
             list in ".{0,20}",
             pass in prop_oneof![
@@ -273,7 +282,7 @@ mod tests {
             from: usize,
             cookie in prop::option::of(".*"),
         ) {
-            let visit = Visit { user, named, org, list, pass, filter, from };
+            let visit = Visit { user, named, open, org, list, pass, filter, from };
             let hop = Hop { ask, visit, cookie };
             let url = hop.to_url();
             // Written the way that the platform writes URLs, so that it arrives unchanged.

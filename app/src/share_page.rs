@@ -108,6 +108,7 @@ mod tests {
         Visit {
             user: "a&b".into(),
             named,
+            open: true,
             org: None,
             list: String::new(),
             pass: Pass::Own,

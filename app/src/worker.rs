@@ -209,6 +209,7 @@ fn next(request: &Request, asked: &Asked<'_>) -> Result<Next, JsValue> {
     let seeks = (stub.is_none() && place.object.is_empty()).then(|| identity.user.clone());
     let visit = Visit {
         named: identity.source == Source::Query,
+        open: key.is_none(),
         user: identity.user,
         org,
         list: place.list,
