@@ -4,58 +4,56 @@
 //! wakes up is in the database and in what is attached to each socket.
 
 use std::cell::{RefCell, RefMut};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::rc::{Rc, Weak};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
-use worker::js_sys::{JsString, Promise, Reflect, Uint8Array};
-use worker::wasm_bindgen_futures::{JsFuture, future_to_promise, spawn_local};
-use worker::web_sys::{self, Request, Response, ResponseInit};
-use worker::{Delay, Env, State, WebSocket, WebSocketPair, console_error, worker_sys};
+use worker::js_sys::{Promise, Reflect, Uint8Array};
+use worker::wasm_bindgen_futures::{JsFuture, future_to_promise};
+use worker::web_sys::{self, Request, Response};
+use worker::{Env, State, WebSocketPair, console_error, worker_sys};
 
 use crate::analytics::Counts;
-use crate::answer::{self, JSON, PAGE, text};
+use crate::answer::{self, text};
 use crate::attic::Attic;
 use crate::body;
 use crate::call::{self, Call};
 use crate::disk::Disk;
 use crate::duties::{self, Duty};
-use crate::form;
 use crate::gate::Limits;
 use crate::handover::Handovers;
 use crate::home::Home;
 use crate::hop::{Ask, Hop, Pass, Visit};
-use crate::identity::{decode, encode};
-use crate::import;
 use crate::js::{now, random};
 use crate::legacy;
 use crate::limit;
-use crate::list::{Edit, List};
+use crate::list::List;
 use crate::members::Members;
-use crate::message::{Rejection, close};
+use crate::message::close;
 use crate::notes;
 use crate::org::{Caller, Errand};
-use crate::page;
 use crate::presence::Who;
 use crate::region::Region;
-use crate::room::{Dialect, Guest, Mail, MemberId, Room, To, Turn};
+use crate::room::{Dialect, Guest, MemberId, Room};
 use crate::share::{Admitted, Refused};
 use crate::shares::Shares;
-use crate::sheet::{Right, Sheet};
+use crate::sheet::Right;
 use crate::sockets::Sockets;
-use crate::usage::Level;
 
 use self::backups::Plan;
+use self::kept::{Kept, Kind};
 use self::measures::Measures;
 use self::phases::Phases;
 
+mod answering;
 mod archiving;
 mod backups;
 mod bring;
 mod counting;
+mod kept;
+mod live;
 mod measures;
 mod moving;
 mod phases;
@@ -587,390 +585,5 @@ impl Awake {
             }
         }
         answer::json(outcome.status, &outcome.body)
-    }
-
-    /// The page or the todos, to be kept until something changes.
-    fn read(
-        &mut self,
-        ask: Ask,
-        visit: &Visit,
-        right: Right,
-        key: &str,
-        cookie: Option<&str>,
-    ) -> Result<Response, JsValue> {
-        let size = self.disk.size();
-        let list = self.room(&visit.list)?.list();
-        let (kind, body) = match ask {
-            Ask::Page => (
-                Kind::Page,
-                page::render(visit, &Sheet::of(list, visit, right, size)),
-            ),
-            _ => (Kind::Json, list.todos().to_json()),
-        };
-        let bytes = Uint8Array::from(body.as_bytes());
-        self.kept.keep(key, kind, &bytes)?;
-        kind.answer(&bytes, cookie)
-    }
-
-    /// `object`: the name of this one, to be told.
-    fn usage(
-        &mut self,
-        visit: &Visit,
-        object: &str,
-        cookie: Option<&str>,
-    ) -> Result<Response, JsValue> {
-        let (bytes, limit) = (self.disk.size(), self.limits.storage);
-        self.room(&visit.list)?;
-        let warnings = self.warnings();
-        let room = self.room(&visit.list)?;
-        let (counts, connections) = (room.list().counts(), room.members());
-        let usage = serde_json::json!({
-            "storage": {
-                "bytes": bytes,
-                "limit": limit,
-                "level": Level::of(bytes).name(),
-            },
-            "todos": counts.all,
-            "active": counts.active(),
-            "completed": counts.completed,
-            "connections": connections,
-            "warnings": warnings,
-            "object": object,
-            "archived": self.attic.as_ref().map(Attic::count).transpose()?,
-        });
-        Kind::Json.answer(&Uint8Array::from(usage.to_string().as_bytes()), cookie)
-    }
-
-    fn export(&mut self, visit: &Visit, cookie: Option<&str>) -> Result<Response, JsValue> {
-        let json = self.room(&visit.list)?.list().export();
-        let name = format!(
-            "attachment; filename=\"todos.json\"; filename*=UTF-8''todos-{}.json",
-            encode(&visit.user)
-        );
-        let response = Kind::Json.answer(&Uint8Array::from(json.as_bytes()), cookie)?;
-        response.headers().set("content-disposition", &name)?;
-        Ok(response)
-    }
-
-    fn post(&mut self, form: &str, posted: &Posted) -> Result<Response, JsValue> {
-        let (visit, cookie) = (&posted.visit, posted.cookie.as_deref());
-        if posted.ask == Ask::Share {
-            let headers = posted.request.headers();
-            let (response, revoked) = self.shares.post(form, visit, &headers)?;
-            if let Some(share) = revoked {
-                self.kept.forget();
-                let turn = self.room(&visit.list)?.revoke(&share);
-                self.carry_out(&visit.list, turn)?;
-            }
-            return answer::with_cookie(response, cookie);
-        }
-        let now = now();
-        let list = self.room(&visit.list)?.list();
-        match form::edits(form, list, visit.filter, now, random()) {
-            Ok(edits) => match self.edit(edits, visit, now)? {
-                None => back(visit, cookie),
-                Some(refusal) => Ok(refusal),
-            },
-            Err(bad) => text(400, &bad.to_string(), &[]),
-        }
-    }
-
-    fn import(&mut self, body: Vec<u8>, posted: &Posted) -> Result<Response, JsValue> {
-        let (visit, cookie) = (&posted.visit, posted.cookie.as_deref());
-        let kind = posted.request.headers().get("content-type")?;
-        let kind = kind.unwrap_or_default();
-        let edits = import::json_in(&kind, &body).and_then(import::edits);
-        // Room for what the list becomes.
-        drop(body);
-        let edits = match edits {
-            Ok(edits) => edits,
-            Err(bad) => return text(400, &bad.to_string(), &[]),
-        };
-        let imported = edits.len();
-        match self.edit(edits, visit, now())? {
-            Some(refusal) => Ok(refusal),
-            None if import::is_upload(&kind) => back(visit, cookie),
-            None => {
-                let imported = serde_json::json!({ "imported": imported }).to_string();
-                Kind::Json.answer(&Uint8Array::from(imported.as_bytes()), cookie)
-            }
-        }
-    }
-
-    /// Makes changes that came by request, or says why not.
-    fn edit(
-        &mut self,
-        edits: Vec<Edit>,
-        visit: &Visit,
-        now: u64,
-    ) -> Result<Option<Response>, JsValue> {
-        let size = self.disk.size();
-        match self.room(&visit.list)?.edit(edits, size, now) {
-            Ok(turn) => self.carry_out(&visit.list, turn).map(|()| None),
-            Err(Rejection { reason, .. }) => text(400, &reason, &[]).map(Some),
-        }
-    }
-
-    /// Lets a new socket in.
-    fn welcome(&mut self, socket: &WebSocket, list: &str, guest: Guest) -> Result<(), JsValue> {
-        let member = self.places.last_key_value().map_or(0, |(last, _)| last + 1);
-        socket.serialize_attachment(Attachment {
-            member,
-            list: list.to_owned(),
-            guest: guest.clone(),
-        })?;
-        self.sockets.add(member, socket.as_ref());
-        self.places.insert(member, list.to_owned());
-        self.measures.metrics.sockets(self.places.len());
-        let turn = self.room(list)?.join(member, guest, now());
-        self.carry_out(list, turn)
-    }
-
-    /// Takes a message; one that can't be taken ends its socket and changes nothing.
-    fn hear(&mut self, socket: &web_sys::WebSocket, text: Option<String>) -> Result<(), JsValue> {
-        let Some(member) = self.sockets.number_of(socket) else {
-            return Ok(());
-        };
-        let Some(list) = self.places.get(&member).cloned() else {
-            return Ok(());
-        };
-        let (size, now) = (self.disk.size(), now());
-        let length = text.as_ref().map_or(0, String::len);
-        let turn = match text {
-            Some(text) => self.room(&list)?.hear(member, &text, size, now),
-            None => Err(Rejection::new(
-                close::UNSUPPORTED,
-                "only text is spoken here",
-            )),
-        };
-        let mut failed = false;
-        match turn {
-            Ok(turn) => {
-                if let Err(error) = self.carry_out(&list, turn) {
-                    console_error!("an edit was not stored: {:?}", error);
-                    failed = true;
-                    let reason = "the edit could not be stored; nothing changed";
-                    self.dismiss(member, &Rejection::new(close::FAILED, reason))?;
-                }
-            }
-            Err(rejection) => self.dismiss(member, &rejection)?,
-        }
-        self.measures.metrics.message_in(length, failed, now);
-        self.keep_metrics(now)
-    }
-
-    /// Somebody's socket is closed.
-    fn part(&mut self, socket: &web_sys::WebSocket) -> Result<(), JsValue> {
-        match self.sockets.number_of(socket) {
-            Some(member) => self.leave(member).map(drop),
-            None => Ok(()),
-        }
-    }
-
-    /// Closes a socket for a reason.
-    fn dismiss(&mut self, member: MemberId, rejection: &Rejection) -> Result<(), JsValue> {
-        if let Some(socket) = self.leave(member)? {
-            // It may be closed already.
-            let _ = socket.close_with_code_and_reason(rejection.code, &rejection.reason);
-        }
-        Ok(())
-    }
-
-    fn leave(&mut self, member: MemberId) -> Result<Option<web_sys::WebSocket>, JsValue> {
-        let socket = self.sockets.remove(member);
-        if let Some(list) = self.places.remove(&member)
-            && !self.spoilt
-        {
-            let turn = self.room(&list)?.leave(member, now());
-            self.carry_out(&list, turn)?;
-        }
-        Ok(socket)
-    }
-
-    fn forget(&mut self, now: u64) -> Result<(), JsValue> {
-        self.forgets = false;
-        for list in self.disk.lists()? {
-            let turn = self.room(&list)?.forget(now);
-            self.carry_out(&list, turn)?;
-        }
-        Ok(())
-    }
-
-    fn ask_again(&mut self, now: u64) -> Result<(), JsValue> {
-        let lists: Vec<String> = self.rooms.keys().cloned().collect();
-        for list in lists {
-            let turn = self.room(&list)?.ask_again(now);
-            self.carry_out(&list, turn)?;
-        }
-        Ok(())
-    }
-
-    /// Tells later what a list has to tell.
-    fn flush_at(&mut self, list: &str, at: u64) {
-        if !self.flushing.insert(list.to_owned()) {
-            return;
-        }
-        let (object, list) = (Weak::clone(&self.object), list.to_owned());
-        let pause = Delay::from(Duration::from_millis(at.saturating_sub(now())));
-        spawn_local(async move {
-            pause.await;
-            let flushed = object.upgrade().map(|object| {
-                let mut awake = object.awake()?;
-                awake.flushing.remove(&list);
-                let turn = awake.room(&list)?.flush(now());
-                awake.carry_out(&list, turn)
-            });
-            if let Some(Err(error)) = flushed {
-                console_error!("a list was not told: {:?}", error);
-            }
-        });
-    }
-
-    fn send(&mut self, to: &[MemberId], texts: Vec<String>) -> Result<(), JsValue> {
-        for text in texts {
-            self.measures.metrics.message_out(to.len(), text.len());
-            for lost in self.sockets.send(to, &JsString::from(text)) {
-                self.leave(lost)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes what is to be written, then tells everybody. The platform holds what is sent back
-    /// until the disk has what was written.
-    fn carry_out(&mut self, list: &str, turn: Turn) -> Result<(), JsValue> {
-        if let Some(every) = self.counts {
-            self.counted += 1;
-            self.count_events(list, &turn.entries, every)?;
-        }
-        let written = self.disk.save(list, &turn.entries, &turn.gone);
-        if written.is_err() {
-            self.spoilt = true;
-            return written;
-        }
-        if !turn.late.is_empty() {
-            self.note_late(&turn.late)?;
-        }
-        if turn.changed {
-            self.kept.forget();
-            self.plan_archiving()?;
-            self.measures.metrics.edit();
-            self.note_change(list)?;
-            if !self.forgets {
-                let at = now() + limit::FORGET_EVERY;
-                duties::schedule(&self.disk, Duty::Forget, at)?;
-                self.forgets = true;
-            }
-        }
-        self.tell(list, turn)
-    }
-
-    /// Does what follows once a turn is written.
-    fn tell(&mut self, list: &str, turn: Turn) -> Result<(), JsValue> {
-        if let Some(at) = turn.ask_again {
-            duties::schedule(&self.disk, Duty::AskAgain, at)?;
-        }
-        for Mail { to, texts } in turn.mail {
-            let to = match to {
-                To::Members(members) => members,
-                To::Syncing { but } => self.room(list)?.syncing(but),
-            };
-            self.send(&to, texts)?;
-        }
-        if let Some(at) = turn.flush {
-            self.flush_at(list, at);
-        }
-        for (member, rest) in turn.rest {
-            let texts = self.room(list)?.rest(&rest, now());
-            self.send(&[member], texts)?;
-        }
-        for (member, rejection) in turn.dismissed {
-            self.dismiss(member, &rejection)?;
-        }
-        Ok(())
-    }
-}
-
-/// Sends somebody back to the page that they posted from.
-fn back(visit: &Visit, cookie: Option<&str>) -> Result<Response, JsValue> {
-    let back = page::back(visit);
-    let mut headers = vec![("location", back.as_str())];
-    headers.extend(cookie.map(|cookie| ("set-cookie", cookie)));
-    text(303, "Done.", &headers)
-}
-
-#[derive(Clone, Copy)]
-enum Kind {
-    Page,
-    Json,
-}
-
-impl Kind {
-    /// What it answers.
-    fn ask(self) -> Ask {
-        match self {
-            Self::Page => Ask::Page,
-            Self::Json => Ask::Json,
-        }
-    }
-
-    fn init(self, cookie: Option<&str>) -> Result<ResponseInit, JsValue> {
-        let headers = match self {
-            Self::Page => &PAGE[..],
-            Self::Json => &JSON[..],
-        };
-        let cookie = cookie.map(|cookie| ("set-cookie", cookie));
-        answer::init(200, headers.iter().copied().chain(cookie))
-    }
-
-    fn answer(self, bytes: &Uint8Array, cookie: Option<&str>) -> Result<Response, JsValue> {
-        answer::bytes(bytes, &self.init(cookie)?)
-    }
-}
-
-/// Answers as JavaScript has them, by the URL they answer, until something changes.
-#[derive(Default)]
-struct Kept(HashMap<String, Answer>);
-
-struct Answer {
-    kind: Kind,
-    bytes: Uint8Array,
-    init: ResponseInit,
-}
-
-impl Kept {
-    /// Enough for each filter's page, named or not, and the store.
-    const MOST: usize = 8;
-    /// Longer ones are made anew: memory is worth more.
-    const LONGEST: u32 = 1_048_576;
-
-    fn keep(&mut self, key: &str, kind: Kind, bytes: &Uint8Array) -> Result<(), JsValue> {
-        if bytes.length() <= Self::LONGEST {
-            if self.0.len() >= Self::MOST {
-                self.forget();
-            }
-            let answer = Answer {
-                kind,
-                bytes: bytes.clone(),
-                init: kind.init(None)?,
-            };
-            self.0.insert(key.to_owned(), answer);
-        }
-        Ok(())
-    }
-
-    fn answer(&self, key: &str, cookie: Option<&str>) -> Result<Option<(Kind, Response)>, JsValue> {
-        let Some(Answer { kind, bytes, init }) = self.0.get(key) else {
-            return Ok(None);
-        };
-        let response = match cookie {
-            None => answer::bytes(bytes, init),
-            Some(cookie) => kind.answer(bytes, decode(cookie).as_deref()),
-        };
-        response.map(|response| Some((*kind, response)))
-    }
-
-    fn forget(&mut self) {
-        self.0.clear();
     }
 }
