@@ -1,31 +1,32 @@
 //! The worker: who is asking, may they, and which object has the answer.
 
-use std::cell::RefCell;
-
 use wasm_bindgen::{JsCast as _, JsValue};
-use worker::js_sys::JsString;
-use worker::web_sys::{Headers, Request, RequestInit, RequestRedirect, Response, ResponseInit};
+use worker::web_sys::{Headers, Request, RequestInit, RequestRedirect, Response};
 use worker::{Context, Env, event, worker_sys};
 
 use crate::address::{Address, from_own_page};
-use crate::answer::{self, TEXT, text};
-use crate::api::{self, Question, Wish};
+use crate::answer::{self, text};
+use crate::api::{Question, Wish};
 use crate::body;
 use crate::filter::Filter;
 use crate::home;
 use crate::hop::{Ask, Hop, Pass, Visit};
-use crate::identity::{
-    Credentials, Identity, Refusal, Source, anonymous, by_token, identify, query_value,
-};
-use crate::js::{self, Bindings, Namespace, Stub, now, random};
+use crate::identity::{Identity, Refusal, Source, identify, query_value};
+use crate::js::{self, Bindings, Namespace, Stub};
 use crate::limit;
-use crate::org::{self, About, Api, Caller};
+use crate::org::{self, Api};
 use crate::region::Region;
 use crate::route::Route;
-use crate::session::{self, Action};
 use crate::shard::{self, Place, Sharding, Wanted};
 use crate::share::{self, Token};
-use crate::signature::Key;
+
+use self::asked::{Asked, refusal};
+use self::programs::{next_api, next_archive};
+use self::sessions::enter_or_leave;
+
+mod asked;
+mod programs;
+mod sessions;
 
 #[event(fetch)]
 pub async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<Response> {
@@ -379,76 +380,6 @@ async fn forward(
     Ok(promise.unchecked_into())
 }
 
-/// Sets the session's cookie, or takes it away.
-async fn enter_or_leave(
-    request: Request,
-    asked: &Asked<'_>,
-    identity: Option<Identity>,
-) -> Result<Response, JsValue> {
-    let key = asked.key();
-    let secure = asked.address.secure;
-    let (status, cookie) = if let Some(identity) = identity {
-        (204, asked.session(&identity, key.as_ref()))
-    } else {
-        let form = match body(request, asked.headers, FORM).await? {
-            Ok(form) => form,
-            Err(refusal) => return Ok(refusal),
-        };
-        match session::action(&form) {
-            Some(Action::Leave) => (303, Some(session::ended(secure))),
-            Some(Action::Enter(token)) => match by_token(&token, asked, key.as_ref()) {
-                Ok(identity) => (303, asked.session(&identity, key.as_ref())),
-                Err(refusal) => return refused(refusal),
-            },
-            None => {
-                let why = "Send a bearer token, a form with a token, or one with action=leave.";
-                return text(400, why, &[]);
-            }
-        }
-    };
-    let Some(cookie) = cookie else {
-        return text(400, "This user id can't stand in a cookie.", &[]);
-    };
-    if status == 204 {
-        let init = answer::init(204, [("set-cookie", cookie.as_str())])?;
-        return Response::new_with_opt_str_and_init(None, &init);
-    }
-    text(
-        303,
-        "Done.",
-        &[("location", "/"), ("set-cookie", cookie.as_str())],
-    )
-}
-
-thread_local! {
-    static REFUSAL: RefCell<Option<(JsString, ResponseInit)>> = const { RefCell::new(None) };
-    static KEYS: RefCell<Vec<(String, Key)>> = const { RefCell::new(Vec::new()) };
-}
-
-/// What those get who ask too often, made once.
-fn refusal() -> Result<(JsString, ResponseInit), JsValue> {
-    REFUSAL.with_borrow_mut(|kept| {
-        if let Some(kept) = kept {
-            return Ok(kept.clone());
-        }
-        let text = JsString::from("Rate limited. Please try again later.");
-        let init = answer::init(429, TEXT.into_iter().chain([("retry-after", "60")]))?;
-        Ok(kept.insert((text, init)).clone())
-    })
-}
-
-/// The key of a secret, made once.
-fn key_of(secret: String) -> Key {
-    KEYS.with_borrow_mut(|keys| {
-        if let Some((_, key)) = keys.iter().find(|(of, _)| *of == secret) {
-            return key.clone();
-        }
-        let key = Key::new(secret.as_bytes());
-        keys.push((secret, key.clone()));
-        key
-    })
-}
-
 /// What those get who are not who they say they are.
 fn refused(refusal: Refusal) -> Result<Response, JsValue> {
     let challenge = refusal.challenge();
@@ -505,210 +436,6 @@ fn place(
 /// Whether a token says that its user owns the organisation.
 fn is_owner(identity: &Identity) -> bool {
     identity.role.as_deref() == Some("owner")
-}
-
-/// What somebody wants of the todos that left their list.
-fn next_archive(request: &Request, asked: &Asked<'_>) -> Result<Next, JsValue> {
-    let Asked {
-        address,
-        headers,
-        bindings,
-        ..
-    } = asked;
-    let method = request.method();
-    let refuse = |status, why: &str| api::refuse(status, why).map(Next::Answer);
-    let sharding = match sharding(bindings) {
-        Ok(sharding) => sharding,
-        Err(why) => return refuse(500, &why),
-    };
-    if sharding != Sharding::Hybrid {
-        return refuse(404, "Nothing is archived: SHARDING is not hybrid.");
-    }
-    let posts = method == "POST";
-    if !posts && method != "GET" && method != "HEAD" {
-        let methods = "GET, HEAD, POST";
-        let why = format!("Not allowed: use {methods}.");
-        return text(405, &why, &[("allow", methods)]).map(Next::Answer);
-    }
-    let (origin, site) = (headers.get("origin")?, headers.get("sec-fetch-site")?);
-    if posts && !from_own_page(address.authority, origin.as_deref(), site.as_deref()) {
-        return refuse(403, "Refused: this comes from a page of another site.");
-    }
-    let identity = match identify(asked, asked.key().as_ref()) {
-        Ok(identity) => identity,
-        Err(refusal) => return refuse(refusal.status(), &refusal.to_string()),
-    };
-    if identity.source == Source::New {
-        return refuse(401, "Say who you are: send a token.");
-    }
-    let place = sharding.own(&identity.user, None)?;
-    let stores = bindings.stores().ok_or(NO_STORES)?;
-    Ok(Next::Archive {
-        user: identity.user,
-        wish: Wish {
-            stub: stores.get_by_name(&place.object)?,
-            query: address.query.to_owned(),
-            posts,
-        },
-    })
-}
-
-/// What a program asks an organisation.
-fn next_api(api: Api, request: &Request, asked: &Asked<'_>) -> Result<Next, JsValue> {
-    let Asked {
-        address,
-        headers,
-        bindings,
-        ..
-    } = asked;
-    let method = request.method();
-    let refuse = |status, why: &str| api::refuse(status, why).map(Next::Answer);
-    let sharding = match sharding(bindings) {
-        Ok(sharding) => sharding,
-        Err(why) => return refuse(500, &why),
-    };
-    let object = match (sharding, &api.about) {
-        (Sharding::Feature(_), About::Analytics) => shard::analytics(Some(&api.org)),
-        (Sharding::Org, About::Users | About::User(_) | About::Lists) => shard::org(&api.org),
-        (_, About::Analytics) => {
-            return refuse(404, "Nothing is counted: SHARDING is not feature.");
-        }
-        _ => return refuse(404, "Here are no organisations: SHARDING is not org."),
-    };
-    if !api.allows(&method) {
-        let allow = ("allow", api.methods());
-        let why = format!("Not allowed: use {}.", api.methods());
-        return text(405, &why, &[allow]).map(Next::Answer);
-    }
-    if !matches!(&*method, "GET" | "HEAD") {
-        let (origin, site) = (headers.get("origin")?, headers.get("sec-fetch-site")?);
-        if !from_own_page(address.authority, origin.as_deref(), site.as_deref()) {
-            return refuse(403, "Refused: this comes from a page of another site.");
-        }
-    }
-    let key = asked.key();
-    let identity = match identify(asked, key.as_ref()) {
-        Ok(identity) => identity,
-        Err(refusal) => return refuse(refusal.status(), &refusal.to_string()),
-    };
-    if identity.source == Source::New {
-        return refuse(401, "Say who you are: send a token.");
-    }
-    if key.is_some() && identity.org.as_ref() != Some(&api.org) {
-        return refuse(403, "Your token is not of this organisation.");
-    }
-    if let Err(why) = shard::check("org", api.org.clone()) {
-        return refuse(400, &why);
-    }
-    let stores = bindings.stores().ok_or(NO_STORES)?;
-    let days = query_value(address.query, "days");
-    Ok(Next::Api {
-        user: identity.user.clone(),
-        question: Question {
-            stub: stores.get_by_name(&object)?,
-            caller: Caller {
-                vouched: is_owner(&identity),
-                user: identity.user,
-            },
-            api,
-            method,
-            days: days.and_then(|days| days.ok()?.parse().ok()).unwrap_or(30),
-        },
-    })
-}
-
-struct Asked<'r> {
-    address: Address<'r>,
-    headers: &'r Headers,
-    bindings: &'r Bindings,
-    context: &'r worker_sys::Context,
-}
-
-impl Credentials for Asked<'_> {
-    fn query(&self) -> Option<&str> {
-        Some(self.address.query)
-    }
-
-    fn authorization(&self) -> Option<String> {
-        self.headers.get("authorization").ok()?
-    }
-
-    fn cookie(&self) -> Option<String> {
-        self.headers.get("cookie").ok()?
-    }
-
-    fn key_before(&self) -> Option<Key> {
-        self.bindings.session_secret_before().map(key_of)
-    }
-
-    fn now(&self) -> u64 {
-        now() / 1000
-    }
-
-    fn mint(&self) -> String {
-        anonymous(now(), random())
-    }
-}
-
-impl Asked<'_> {
-    /// The answer for somebody who asks too often, by IP address or as this user.
-    async fn over_limit(&self, user: Option<&str>) -> Result<Option<Response>, JsValue> {
-        if js::is_admitted(self.bindings, self.headers, user).await? {
-            return Ok(None);
-        }
-        let (text, init) = refusal()?;
-        Response::new_with_opt_str_and_init(text.as_string().as_deref(), &init).map(Some)
-    }
-
-    /// The key that sessions are signed with, where a secret is bound.
-    fn key(&self) -> Option<Key> {
-        self.bindings.session_secret().map(key_of)
-    }
-
-    /// The cookie of a session; see [`session::open`] for when there can't be one.
-    fn session(&self, identity: &Identity, key: Option<&Key>) -> Option<String> {
-        match key {
-            Some(key) => Some(session::signed(
-                identity,
-                key,
-                self.now(),
-                self.address.secure,
-            )),
-            None => session::open(&identity.user),
-        }
-    }
-
-    /// The cookie to set: of a new session always, of a signed one when it is time, of an open
-    /// anonymous one again with each page.
-    fn cookie_to_set(&self, ask: Ask, identity: &Identity, key: Option<&Key>) -> Option<String> {
-        let Identity {
-            user,
-            source,
-            stale,
-            ..
-        } = identity;
-        let renewed = || {
-            key.is_none()
-                && *source == Source::Cookie
-                && ask == Ask::Page
-                && user.starts_with("anon-")
-        };
-        if *source == Source::New || *stale || renewed() {
-            self.session(identity, key)
-        } else {
-            None
-        }
-    }
-
-    /// What an object has to know of a request about share links.
-    fn for_shares(&self) -> Result<Headers, JsValue> {
-        let headers = Headers::new()?;
-        headers.set("origin", &self.address.origin())?;
-        if let Some(accept) = self.headers.get("accept")? {
-            headers.set("accept", &accept)?;
-        }
-        Ok(headers)
-    }
 }
 
 pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
