@@ -82,7 +82,7 @@ struct Waiting {
 }
 
 /// How many sockets a broadcast may reach for each millisecond of pause after it.
-const SOCKETS_A_MS: usize = 10;
+const SOCKETS_A_MS: usize = 20;
 /// Shorter pauses are not made.
 const SHORTEST_PAUSE: u64 = 5;
 
