@@ -68,9 +68,7 @@ pub fn schedule(disk: &Disk, duty: Duty, at: u64) -> Result<(), JsValue> {
 
 /// Whether a duty is on the list.
 pub fn is_scheduled(disk: &Disk, duty: Duty) -> worker::Result<bool> {
-    let query = "SELECT name FROM duties WHERE name = ?";
-    let mut found = disk.sql().exec(query, vec![duty.name().into()])?.raw();
-    Ok(found.next().transpose()?.is_some())
+    Ok(at(disk, duty)?.is_some())
 }
 
 /// When a duty is due, in milliseconds since 1970.

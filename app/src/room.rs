@@ -50,6 +50,12 @@ struct Member {
     speech: Speech,
 }
 
+impl Member {
+    fn speaks_plain(&self) -> bool {
+        matches!(self.speech, Speech::Plain(_))
+    }
+}
+
 enum Speech {
     Plain(Bases),
     Sync(Assembler),
@@ -208,8 +214,7 @@ impl Room {
         if self.members.remove(&id).is_none() {
             return Turn::default();
         }
-        let speaks_plain = |member: &Member| matches!(member.speech, Speech::Plain(_));
-        if !self.members.values().any(speaks_plain) {
+        if !self.members.values().any(Member::speaks_plain) {
             self.plain = None;
         }
         self.presence(now)
@@ -565,11 +570,10 @@ impl Room {
         }
         plain.todos = todos;
         plain.history.record(&effects, now);
-        let speaks_plain = |member: &Member| matches!(member.speech, Speech::Plain(_));
         let told: Vec<MemberId> = self
             .members
             .iter()
-            .filter(|(id, member)| Some(**id) != sender && speaks_plain(member))
+            .filter(|(id, member)| Some(**id) != sender && member.speaks_plain())
             .map(|(id, _)| *id)
             .collect();
         self.send_plain(told, now, turn);

@@ -4,7 +4,7 @@ use wasm_bindgen::{JsCast as _, JsValue};
 use worker::web_sys::{Headers, Request, RequestInit, RequestRedirect, Response};
 use worker::{Context, Env, event, worker_sys};
 
-use crate::address::{Address, from_own_page};
+use crate::address::Address;
 use crate::answer::{self, text};
 use crate::api::{Question, Wish};
 use crate::body;
@@ -174,12 +174,8 @@ fn next(request: &Request, asked: &Asked<'_>) -> Result<Next, JsValue> {
         return text(426, why, &[("upgrade", "websocket")]).map(Next::Answer);
     }
     let ask = ask_at(route, &method, headers);
-    if ask.is_none_or(Ask::is_guarded) {
-        let (origin, site) = (headers.get("origin")?, headers.get("sec-fetch-site")?);
-        if !from_own_page(address.authority, origin.as_deref(), site.as_deref()) {
-            let why = "Refused: this comes from a page of another site.";
-            return text(403, why, &[]).map(Next::Answer);
-        }
+    if ask.is_none_or(Ask::is_guarded) && !asked.is_from_own_page()? {
+        return text(403, FOREIGN_PAGE, &[]).map(Next::Answer);
     }
 
     let key = asked.key();
@@ -391,6 +387,7 @@ fn refused(refusal: Refusal) -> Result<Response, JsValue> {
     text(refusal.status(), &refusal.to_string(), &headers)
 }
 
+const FOREIGN_PAGE: &str = "Refused: this comes from a page of another site.";
 const NO_STORES: &str = "TINYBASE_STORE is not bound: add it under durable_objects in tiny.toml";
 
 fn sharding(bindings: &Bindings) -> Result<Sharding, String> {

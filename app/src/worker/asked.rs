@@ -7,7 +7,7 @@ use worker::js_sys::JsString;
 use worker::web_sys::{Headers, Response, ResponseInit};
 use worker::worker_sys;
 
-use crate::address::Address;
+use crate::address::{Address, from_own_page};
 use crate::answer::{self, TEXT};
 use crate::hop::Ask;
 use crate::identity::{Credentials, Identity, Source, anonymous};
@@ -57,6 +57,14 @@ impl Asked<'_> {
         }
         let (text, init) = refusal()?;
         Response::new_with_opt_str_and_init(text.as_string().as_deref(), &init).map(Some)
+    }
+
+    /// Whether no other site's page asks.
+    pub(super) fn is_from_own_page(&self) -> Result<bool, JsValue> {
+        let origin = self.headers.get("origin")?;
+        let site = self.headers.get("sec-fetch-site")?;
+        let authority = self.address.authority;
+        Ok(from_own_page(authority, origin.as_deref(), site.as_deref()))
     }
 
     /// The key that sessions are signed with, where a secret is bound.

@@ -3,8 +3,7 @@
 use wasm_bindgen::JsValue;
 use worker::web_sys::Request;
 
-use super::{Asked, NO_STORES, Next, is_owner, sharding};
-use crate::address::from_own_page;
+use super::{Asked, FOREIGN_PAGE, NO_STORES, Next, is_owner, sharding};
 use crate::answer::text;
 use crate::api::{self, Question, Wish};
 use crate::identity::{Source, identify, query_value};
@@ -14,10 +13,7 @@ use crate::shard::{self, Sharding};
 /// What somebody wants of the todos that left their list.
 pub(super) fn next_archive(request: &Request, asked: &Asked<'_>) -> Result<Next, JsValue> {
     let Asked {
-        address,
-        headers,
-        bindings,
-        ..
+        address, bindings, ..
     } = asked;
     let method = request.method();
     let refuse = |status, why: &str| api::refuse(status, why).map(Next::Answer);
@@ -34,9 +30,8 @@ pub(super) fn next_archive(request: &Request, asked: &Asked<'_>) -> Result<Next,
         let why = format!("Not allowed: use {methods}.");
         return text(405, &why, &[("allow", methods)]).map(Next::Answer);
     }
-    let (origin, site) = (headers.get("origin")?, headers.get("sec-fetch-site")?);
-    if posts && !from_own_page(address.authority, origin.as_deref(), site.as_deref()) {
-        return refuse(403, "Refused: this comes from a page of another site.");
+    if posts && !asked.is_from_own_page()? {
+        return refuse(403, FOREIGN_PAGE);
     }
     let identity = match identify(asked, asked.key().as_ref()) {
         Ok(identity) => identity,
@@ -60,10 +55,7 @@ pub(super) fn next_archive(request: &Request, asked: &Asked<'_>) -> Result<Next,
 /// What a program asks an organisation.
 pub(super) fn next_api(api: Api, request: &Request, asked: &Asked<'_>) -> Result<Next, JsValue> {
     let Asked {
-        address,
-        headers,
-        bindings,
-        ..
+        address, bindings, ..
     } = asked;
     let method = request.method();
     let refuse = |status, why: &str| api::refuse(status, why).map(Next::Answer);
@@ -84,11 +76,8 @@ pub(super) fn next_api(api: Api, request: &Request, asked: &Asked<'_>) -> Result
         let why = format!("Not allowed: use {}.", api.methods());
         return text(405, &why, &[allow]).map(Next::Answer);
     }
-    if !matches!(&*method, "GET" | "HEAD") {
-        let (origin, site) = (headers.get("origin")?, headers.get("sec-fetch-site")?);
-        if !from_own_page(address.authority, origin.as_deref(), site.as_deref()) {
-            return refuse(403, "Refused: this comes from a page of another site.");
-        }
+    if !matches!(&*method, "GET" | "HEAD") && !asked.is_from_own_page()? {
+        return refuse(403, FOREIGN_PAGE);
     }
     let key = asked.key();
     let identity = match identify(asked, key.as_ref()) {
