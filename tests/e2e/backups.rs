@@ -12,13 +12,10 @@ const LATER: &str = "2100-01-01T00:00:00Z";
 /// The app with what `stacks/backups.toml` gives it, and these variables more.
 fn todo_app(name: &str, vars: &str) -> Tiny {
     let stack = fs_err::read_to_string(checkout().join("stacks/backups.toml")).unwrap();
-    let project = Tiny::todo_app(name);
-    // Data of an earlier run.
-    let _ = fs_err::remove_dir_all(project.root().join("stacks"));
-    project
+    Tiny::todo_app(name)
+        .unlimited()
         .with("tiny.toml", |text| {
-            text.replace("limit = 100", "limit = 1000000")
-                .replace("vars = { ", &format!("vars = {{ {vars}, "))
+            text.replace("vars = { ", &format!("vars = {{ {vars}, "))
         })
         .with("stacks/backups.toml", |_| stack)
         .arg("--manifest")

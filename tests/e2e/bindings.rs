@@ -254,7 +254,7 @@ async fn everything_is_still_there(dev: &Dev) {
 /// One session, because each of these is a reload of the same workers.
 #[tokio::test]
 async fn a_reload_loses_nothing_and_takes_in_what_changed() {
-    let mut dev = Tiny::bindings("reload").dev().await;
+    let mut dev = Tiny::bindings_to_edit("reload").dev().await;
     messages_and_alarms_survive_and_sockets_are_told(&mut dev).await;
     a_new_migration_is_applied_to_the_rows_that_are_there(&mut dev).await;
     a_changed_secret_is_handed_over_but_not_shown(&mut dev).await;

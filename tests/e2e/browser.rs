@@ -78,13 +78,6 @@ async fn is_kept(tab: &Tab, page: &str) {
         .await;
 }
 
-/// Without the limit that a person never meets, but a test does.
-fn todo_app(name: &str) -> Tiny {
-    Tiny::todo_app(name).with("tiny.toml", |text| {
-        text.replace("limit = 100", "limit = 1000000")
-    })
-}
-
 async fn post(dev: &Dev, user: &str, form: &'static str) {
     let request = dev
         .client
@@ -96,7 +89,7 @@ async fn post(dev: &Dev, user: &str, form: &'static str) {
 
 #[tokio::test]
 async fn the_page_works_for_one_for_two_and_without_javascript() {
-    let dev = todo_app("page").dev().await;
+    let dev = Tiny::todo_app("page").unlimited().dev().await;
     let browser = Browser::open().await;
     the_first_page_has_the_todos_and_asks_nobody_else(&dev, &browser).await;
     two_browsers_see_each_others_edits(&dev, &browser).await;
@@ -106,7 +99,7 @@ async fn the_page_works_for_one_for_two_and_without_javascript() {
 
 #[tokio::test]
 async fn the_page_is_for_hands_on_the_keyboard_and_on_the_mouse() {
-    let dev = todo_app("hands").dev().await;
+    let dev = Tiny::todo_app("hands").unlimited().dev().await;
     let (browser, other) = (Browser::open().await, Browser::open().await);
     everything_is_done_by_keys(&dev, &browser, &other).await;
     own_edits_are_undone_and_no_others(&dev, &browser, &other).await;
@@ -579,7 +572,7 @@ async fn order_keys_are_those_of_the_server(dev: &Dev, browser: &Browser) {
 
 #[tokio::test]
 async fn nothing_stands_in_anybodys_way() {
-    let dev = todo_app("axe").dev().await;
+    let dev = Tiny::todo_app("axe").unlimited().dev().await;
     let browser = Browser::open().await;
     let tab = browser.page(&dev.url("/?userId=axe")).await;
     connected(&tab).await;
@@ -623,7 +616,7 @@ async fn nothing_stands_in_anybodys_way() {
 
 #[tokio::test]
 async fn open_pages_follow_what_is_edited() {
-    let mut dev = todo_app("live").dev().await;
+    let mut dev = Tiny::todo_app_to_edit("live").unlimited().dev().await;
     post(&dev, "alice", "action=add&text=tea").await;
     let browser = Browser::open().await;
     let tab = browser.page(&dev.url("/?userId=alice")).await;
@@ -679,7 +672,7 @@ async fn open_pages_follow_what_is_edited() {
 #[tokio::test]
 async fn edits_made_while_the_server_is_away_are_sent_when_it_is_back() {
     let port = free_port();
-    let project = todo_app("away").arg("--no-live-reload");
+    let project = Tiny::todo_app("away").unlimited().arg("--no-live-reload");
     let dev = project.dev_on(port).await;
     let (browser, other) = (Browser::open().await, Browser::open().await);
     let url = dev.url("/?userId=alice");

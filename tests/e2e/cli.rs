@@ -144,7 +144,7 @@ fn the_doctor_of_a_bare_machine_names_each_missing_part_and_its_cure() {
 
 #[test]
 fn a_release_built_twice_is_the_same_to_the_byte_and_its_size_is_told() {
-    let tiny = Tiny::todo_app("release");
+    let tiny = Tiny::todo_app_to_edit("release");
     let output = tiny.run(&["build", "--release"]);
     assert!(output.status.success(), "{}", stderr(&output));
     let text = stdout(&output);
@@ -200,7 +200,7 @@ fn a_release_built_twice_is_the_same_to_the_byte_and_its_size_is_told() {
 
 #[test]
 fn a_build_that_fails_shows_rustc_and_exits_1() {
-    let tiny = Tiny::todo_app("failing-build").with("app/src/lib.rs", |source| {
+    let tiny = Tiny::todo_app_to_edit("failing-build").with("app/src/lib.rs", |source| {
         format!("{source}\nfn broken( {{\n")
     });
     let output = tiny.run(&["build"]);

@@ -294,7 +294,7 @@ async fn data_goes_only_where_somebody_agrees_and_what_is_there_is_taken_over() 
 
 #[tokio::test]
 async fn what_is_missing_is_said_before_anything_is_built() {
-    let tiny = Tiny::todo_app("no-account")
+    let tiny = Tiny::todo_app_to_edit("no-account")
         .env("CLOUDFLARE_API_TOKEN", "")
         .env("TINY_TARGET_DIR", "nothing-is-built-here");
     tiny.ran(&DEPLOY).exits(2).says("CLOUDFLARE_API_TOKEN");
@@ -399,13 +399,14 @@ async fn ctrl_c_lets_running_steps_finish_and_until_then_nobody_else_may_change_
 #[tokio::test]
 async fn a_worker_that_does_not_start_is_told_by_the_names_of_its_functions() {
     let cloud = Cloud::start("early-panic").await;
-    let tiny = Tiny::todo_app("early-panic")
-        .on(&cloud)
-        .with("app/src/worker.rs", |source| {
-            let start = "#[worker::event(start)]\nfn begins() {\n    too_soon();\n}";
-            let panics = "#[inline(never)]\nfn too_soon() {\n    panic!(\"too early\");\n}";
-            format!("{source}\n{start}\n\n{panics}\n")
-        });
+    let tiny =
+        Tiny::todo_app_to_edit("early-panic")
+            .on(&cloud)
+            .with("app/src/worker.rs", |source| {
+                let start = "#[worker::event(start)]\nfn begins() {\n    too_soon();\n}";
+                let panics = "#[inline(never)]\nfn too_soon() {\n    panic!(\"too early\");\n}";
+                format!("{source}\n{start}\n\n{panics}\n")
+            });
     let ran = tiny.ran(&DEPLOY).exits(1);
     assert!(!ran.stderr.contains("wasm://"), "{}", ran.stderr);
     ran.says("10021")

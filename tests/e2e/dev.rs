@@ -44,7 +44,7 @@ async fn texts(dev: &Dev, user: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn an_edit_is_on_the_next_page() {
-    let mut dev = Tiny::todo_app("edit").dev().await;
+    let mut dev = Tiny::todo_app_to_edit("edit").dev().await;
     assert!(dev.text("/?userId=alice").await.contains("Todos</h1>"));
     let reload = dev.edit_and_reload(PAGE, retitle("To-dos")).await;
     assert!(dev.text("/?userId=alice").await.contains("To-dos</h1>"));
@@ -55,7 +55,7 @@ async fn an_edit_is_on_the_next_page() {
 
 #[tokio::test]
 async fn a_failed_build_keeps_the_last_good_worker_until_it_is_mended() {
-    let mut dev = Tiny::todo_app("failed-build").dev().await;
+    let mut dev = Tiny::todo_app_to_edit("failed-build").dev().await;
     dev.edit(PAGE, |source| format!("{source}\nfn broken( {{"));
     dev.sees_build_error("error").await;
     assert_eq!(dev.get("/?userId=alice").await.status(), 200);
@@ -68,7 +68,7 @@ async fn a_failed_build_keeps_the_last_good_worker_until_it_is_mended() {
 
 #[tokio::test]
 async fn a_first_build_that_fails_shows_why_and_recovers() {
-    let mut dev = Tiny::todo_app("first-build")
+    let mut dev = Tiny::todo_app_to_edit("first-build")
         .with(PAGE, |source| format!("{source}\nfn broken( {{"))
         .dev_unready()
         .await;
@@ -92,7 +92,7 @@ async fn alice_and_bob_have_lists_of_their_own() {
 
 #[tokio::test]
 async fn data_outlives_edits_kills_and_restarts_until_fresh() {
-    let mut dev = Tiny::todo_app("restart").dev().await;
+    let mut dev = Tiny::todo_app_to_edit("restart").dev().await;
     add(&dev, "alice", "tea").await;
     dev.edit_and_reload(PAGE, retitle("Edited")).await;
     assert_eq!(texts(&dev, "alice").await, ["tea"]);
@@ -106,12 +106,8 @@ async fn data_outlives_edits_kills_and_restarts_until_fresh() {
 
 #[tokio::test]
 async fn thirty_edits_under_load_fail_no_request() {
-    let mut dev = Tiny::todo_app("thirty-edits")
-        .with("tiny.toml", |text| {
-            text.replace("limit = 100", "limit = 1000000")
-        })
-        .dev()
-        .await;
+    let project = Tiny::todo_app_to_edit("thirty-edits").unlimited();
+    let mut dev = project.dev().await;
     let load = tokio::spawn({
         let (client, url) = (dev.client.clone(), dev.url("/todos?userId=alice"));
         async move {
@@ -148,7 +144,7 @@ async fn thirty_edits_under_load_fail_no_request() {
 
 #[tokio::test]
 async fn a_panic_answers_500_and_the_next_request_works() {
-    let mut dev = Tiny::todo_app("panic").dev().await;
+    let mut dev = Tiny::todo_app_to_edit("panic").dev().await;
     dev.edit_and_reload(PAGE, |source| {
         source.replace(
             "\"Todos\"",

@@ -22,9 +22,9 @@ async fn add(dev: &Dev, text: &str) {
 #[tokio::test]
 async fn an_object_counts_over_restarts_and_warns_once() {
     let dev = Tiny::todo_app("metrics")
+        .unlimited()
         .with("tiny.toml", |text| {
-            text.replace("limit = 100", "limit = 1000000")
-                + "METRICS = { analytics_engine = \"todos\" }\n"
+            text + "METRICS = { analytics_engine = \"todos\" }\n"
         })
         .dev()
         .await;

@@ -63,12 +63,7 @@ async fn post(dev: &Dev, user: &str, form: String) {
 
 #[tokio::test]
 async fn nothing_of_older_versions_is_lost_or_doubled() {
-    let dev = Tiny::todo_app("migration")
-        .with("tiny.toml", |text| {
-            text.replace("limit = 100", "limit = 1000000")
-        })
-        .dev()
-        .await;
+    let dev = Tiny::todo_app("migration").unlimited().dev().await;
     let dev = an_objects_table_becomes_its_list(dev).await;
     let dev = an_objects_json_becomes_its_list(dev).await;
     users_are_moved_out_of_a_single_object(dev).await;

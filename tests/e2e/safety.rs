@@ -22,10 +22,8 @@ const FORM: &str = "application/x-www-form-urlencoded";
 /// The app with secrets, and without the limit that a person never meets, but a test does.
 fn signed(name: &str, secrets: &str) -> Tiny {
     Tiny::todo_app(name)
+        .unlimited()
         .with(".env", |_| secrets.to_owned())
-        .with("tiny.toml", |text| {
-            text.replace("limit = 100", "limit = 1000000")
-        })
 }
 
 /// A request that says who asks by some headers.

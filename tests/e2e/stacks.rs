@@ -7,17 +7,13 @@ use serde_json::{Value, json};
 
 use crate::support::{Dev, Stock, Tiny, agree, checkout};
 
-/// A copy of the app with the manifest of a phase, changed by `change`.
+/// The app with the manifest of a phase, changed by `change`.
 fn stack(name: &str, phase: &str, change: impl FnOnce(String) -> String) -> Tiny {
     let manifest = format!("stacks/{phase}.toml");
     let text = fs_err::read_to_string(checkout().join(&manifest)).unwrap();
-    let project = Tiny::todo_app(name);
-    let _ = fs_err::remove_dir_all(project.root().join("stacks"));
-    project
+    Tiny::todo_app(name)
+        .unlimited()
         .with(&manifest, |_| change(text))
-        .with("tiny.toml", |text| {
-            text.replace("limit = 100", "limit = 1000000")
-        })
         .arg("--manifest")
         .arg(&manifest)
 }

@@ -9,16 +9,9 @@ mod pages;
 
 use serde_json::{Value, json};
 
-use crate::support::{Stock, Tiny};
+use crate::support::Stock;
 
 use chance::Chance;
-
-/// Without the limit that a person never meets, but a test does.
-fn todo_app(name: &str) -> Tiny {
-    Tiny::todo_app(name).with("tiny.toml", |text| {
-        text.replace("limit = 100", "limit = 1000000")
-    })
-}
 
 /// Where a user's stock clients go.
 fn sync(port: u16, user: &str) -> String {

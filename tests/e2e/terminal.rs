@@ -75,7 +75,7 @@ async fn every_key_does_what_the_screen_says() {
 
 #[tokio::test]
 async fn ctrl_c_ends_with_130_and_a_broken_build_is_shown_as_rustc_prints_it() {
-    let project = Tiny::todo_app("ctrl-c");
+    let project = Tiny::todo_app_to_edit("ctrl-c");
     let page = project.root().join("app/src/page.rs");
     let good = fs_err::read_to_string(&page).unwrap();
     let mut terminal = project.terminal().await;

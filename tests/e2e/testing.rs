@@ -24,7 +24,7 @@ fn every_run_starts_with_empty_data_and_leaves_none() {
 
 #[test]
 fn a_failed_test_and_a_failed_build_are_failures() {
-    let tiny = Tiny::todo_app("testing-failures");
+    let tiny = Tiny::todo_app_to_edit("testing-failures");
     let output = tiny.run(&["test", "--json", "--", "sh", "-c", "exit 7"]);
     assert_eq!(output.status.code(), Some(1));
     let last = text(&output.stdout).lines().last().unwrap().to_owned();

@@ -1,4 +1,5 @@
 use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -6,7 +7,7 @@ use super::{Dev, Terminal, free_port};
 
 /// A project on disk and the `tiny` to run in it.
 ///
-/// Projects are kept from run to run, so that a warm test builds only what changed; all of them
+/// Copies of code are kept from run to run, so that a warm test builds only what changed; all of them
 /// share one cargo target folder, so that dependencies are compiled once.
 pub struct Tiny {
     /// The folder of the manifest.
@@ -28,30 +29,74 @@ pub fn workspace_of_tests() -> Utf8PathBuf {
     Utf8Path::new(env!("CARGO_TARGET_TMPDIR")).join("e2e")
 }
 
+/// Members of our workspace that projects are made of.
+struct Code {
+    members: &'static [&'static str],
+    manifest: &'static str,
+}
+
+const TODO_APP: Code = Code {
+    members: &["app"],
+    manifest: "tiny.toml",
+};
+
+const BINDINGS: Code = Code {
+    members: &["tests/fixtures/bindings", "tests/fixtures/second"],
+    manifest: "tests/fixtures/bindings/tiny.toml",
+};
+
+const WHOLE: Code = Code {
+    members: &["tests/fixtures/whole"],
+    manifest: "tests/fixtures/whole/tiny.toml",
+};
+
 impl Tiny {
-    /// A copy of the todo app. `name` is the test's own: two tests never share a project.
+    /// The todo app: a manifest and data of the test's own, and the code, built once for all.
+    /// `name` is the test's own: two tests never share a project.
     pub fn todo_app(name: &str) -> Self {
-        Self::members(name, &["app"], "tiny.toml")
+        static COPY: OnceLock<Utf8PathBuf> = OnceLock::new();
+        Self::sharing(
+            name,
+            &TODO_APP,
+            COPY.get_or_init(|| TODO_APP.copy("code-of-todo-app")),
+        )
     }
 
-    /// A copy of the workers that touch every kind of binding.
+    /// The todo app with code of the test's own, to be edited.
+    pub fn todo_app_to_edit(name: &str) -> Self {
+        Self::at(TODO_APP.copy(name))
+    }
+
+    /// The workers that touch every kind of binding.
     pub fn bindings(name: &str) -> Self {
-        Self::members(
-            name,
-            &["tests/fixtures/bindings", "tests/fixtures/second"],
-            "tests/fixtures/bindings/tiny.toml",
-        )
-        .with(".env", |_| "TOKEN=of-the-tests\n".to_owned())
+        static COPY: OnceLock<Utf8PathBuf> = OnceLock::new();
+        let copy = COPY.get_or_init(|| BINDINGS.copy("code-of-bindings"));
+        Self::sharing(name, &BINDINGS, copy).with_token(".env")
     }
 
-    /// A copy of the workers that are deployed with everything that a deploy can make.
+    /// The same with code of the test's own, to be edited.
+    pub fn bindings_to_edit(name: &str) -> Self {
+        Self::at(BINDINGS.copy(name)).with_token(".env")
+    }
+
+    /// The workers that are deployed with everything that a deploy can make.
     pub fn whole(name: &str) -> Self {
-        Self::members(
-            name,
-            &["tests/fixtures/whole"],
-            "tests/fixtures/whole/tiny.toml",
-        )
-        .with(".env.test", |_| "TOKEN=of-the-tests\n".to_owned())
+        Self::at(WHOLE.copy(name)).with_token(".env.test")
+    }
+
+    fn with_token(self, path: &str) -> Self {
+        self.with(path, |_| "TOKEN=of-the-tests\n".to_owned())
+    }
+
+    /// A folder with a manifest whose paths lead to the code of `copy`.
+    fn sharing(name: &str, code: &Code, copy: &Utf8Path) -> Self {
+        let manifest = fs_err::read_to_string(checkout().join(code.manifest)).unwrap();
+        let mut manifest: toml_edit::DocumentMut = manifest.parse().unwrap();
+        for path in paths(&mut manifest) {
+            let there = copy.join(path.as_str().unwrap());
+            *path = there.into_string().into();
+        }
+        Self::empty(name, &[("tiny.toml", &manifest.to_string())])
     }
 
     /// A folder with just these files.
@@ -63,63 +108,6 @@ impl Tiny {
             let path = root.join(path);
             fs_err::create_dir_all(path.parent().unwrap()).unwrap();
             fs_err::write(path, text).unwrap();
-        }
-        Self::at(root)
-    }
-
-    /// Members of our workspace, in a workspace of their own with the same versions and profiles.
-    fn members(name: &str, members: &[&str], manifest: &str) -> Self {
-        let source = checkout();
-        let workspace = workspace_of_tests().join(name);
-        for member in members {
-            let package = source.join(member).join("Cargo.toml");
-            let read = |path: &Utf8Path| {
-                let bytes = fs_err::read(path).unwrap();
-                if *path == package {
-                    renamed(std::str::from_utf8(&bytes).unwrap(), name).into_bytes()
-                } else {
-                    bytes
-                }
-            };
-            mirror(&source.join(member), &workspace.join(member), &read);
-        }
-        let mut cargo: toml_edit::DocumentMut = fs_err::read_to_string(source.join("Cargo.toml"))
-            .unwrap()
-            .parse()
-            .unwrap();
-        cargo["workspace"]["members"] =
-            toml_edit::value(members.iter().copied().collect::<toml_edit::Array>());
-        cargo["workspace"]
-            .as_table_mut()
-            .unwrap()
-            .remove("default-members");
-        write_if_changed(&workspace.join("Cargo.toml"), cargo.to_string().as_bytes());
-        // cargo takes out of the copy what these members do not use: a second copy tells whether
-        // the original changed.
-        let lock = fs_err::read(source.join("Cargo.lock")).unwrap();
-        if fs_err::read(workspace.join("Cargo.lock.source"))
-            .ok()
-            .as_ref()
-            != Some(&lock)
-        {
-            fs_err::write(workspace.join("Cargo.lock"), &lock).unwrap();
-            fs_err::write(workspace.join("Cargo.lock.source"), &lock).unwrap();
-        }
-        write_if_changed(
-            &workspace.join(manifest),
-            &fs_err::read(source.join(manifest)).unwrap(),
-        );
-        let root = workspace.join(Utf8Path::new(manifest).parent().unwrap());
-        // Data and secrets of an earlier run would be a hidden input.
-        for entry in root.read_dir_utf8().unwrap() {
-            let path = entry.unwrap().into_path();
-            match path.file_name() {
-                Some(".tiny") => fs_err::remove_dir_all(path).unwrap(),
-                Some(name) if name.starts_with(".env") || name == ".dev.vars" => {
-                    fs_err::remove_file(path).unwrap();
-                }
-                _ => {}
-            }
         }
         Self::at(root)
     }
@@ -150,6 +138,15 @@ impl Tiny {
         fs_err::create_dir_all(path.parent().unwrap()).unwrap();
         fs_err::write(path, change(text)).unwrap();
         self
+    }
+
+    /// Without the limit that a person never meets, but a test does.
+    pub fn unlimited(self) -> Self {
+        self.with("tiny.toml", |text| {
+            let lifted = text.replace("limit = 100", "limit = 100000000");
+            assert_ne!(lifted, text, "the rate limit moved within tiny.toml");
+            lifted
+        })
     }
 
     /// The project in a folder of this one.
@@ -207,6 +204,95 @@ impl Tiny {
             .envs(self.env.iter().map(|(name, value)| (name, value)));
         command
     }
+}
+
+impl Code {
+    /// Copies it into a workspace of its own with the same versions and profiles. Gives the folder of
+    /// the manifest.
+    fn copy(&self, name: &str) -> Utf8PathBuf {
+        let (members, manifest) = (self.members, self.manifest);
+        let source = checkout();
+        let workspace = workspace_of_tests().join(name);
+        for member in members {
+            let package = source.join(member).join("Cargo.toml");
+            let read = |path: &Utf8Path| {
+                let bytes = fs_err::read(path).unwrap();
+                if *path == package {
+                    renamed(std::str::from_utf8(&bytes).unwrap(), name).into_bytes()
+                } else {
+                    bytes
+                }
+            };
+            mirror(&source.join(member), &workspace.join(member), &read);
+        }
+        let mut cargo: toml_edit::DocumentMut = fs_err::read_to_string(source.join("Cargo.toml"))
+            .unwrap()
+            .parse()
+            .unwrap();
+        cargo["workspace"]["members"] =
+            toml_edit::value(members.iter().copied().collect::<toml_edit::Array>());
+        cargo["workspace"]
+            .as_table_mut()
+            .unwrap()
+            .remove("default-members");
+        write_if_changed(&workspace.join("Cargo.toml"), cargo.to_string().as_bytes());
+        // cargo takes out of the copy what these members do not use: a second copy tells whether
+        // the original changed.
+        let lock = fs_err::read(source.join("Cargo.lock")).unwrap();
+        if fs_err::read(workspace.join("Cargo.lock.source"))
+            .ok()
+            .as_ref()
+            != Some(&lock)
+        {
+            fs_err::write(workspace.join("Cargo.lock"), &lock).unwrap();
+            fs_err::write(workspace.join("Cargo.lock.source"), &lock).unwrap();
+        }
+        write_if_changed(
+            &workspace.join(manifest),
+            &fs_err::read(source.join(manifest)).unwrap(),
+        );
+        let root = workspace.join(Utf8Path::new(manifest).parent().unwrap());
+        // Data and secrets of an earlier run would be a hidden input.
+        for entry in root.read_dir_utf8().unwrap() {
+            let path = entry.unwrap().into_path();
+            match path.file_name() {
+                Some(".tiny") => fs_err::remove_dir_all(path).unwrap(),
+                Some(name) if name.starts_with(".env") || name == ".dev.vars" => {
+                    fs_err::remove_file(path).unwrap();
+                }
+                _ => {}
+            }
+        }
+        root
+    }
+}
+
+/// The paths that a manifest names: of crates, assets and migrations.
+fn paths(manifest: &mut toml_edit::DocumentMut) -> Vec<&mut toml_edit::Value> {
+    let mut paths = Vec::new();
+    for (kind, entries) in manifest.iter_mut() {
+        let Some(entries) = entries.as_table_like_mut() else {
+            continue;
+        };
+        for (_, entry) in entries.iter_mut() {
+            let Some(entry) = entry.as_table_like_mut() else {
+                continue;
+            };
+            for (key, value) in entry.iter_mut() {
+                match (kind.get(), key.get()) {
+                    ("workers", "crate") | ("d1", "migrations") => {
+                        paths.extend(value.as_value_mut());
+                    }
+                    ("workers", "assets") => {
+                        let directory = value.get_mut("directory").unwrap();
+                        paths.extend(directory.as_value_mut());
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+    paths
 }
 
 /// The manifest of a package, under a name of the project's own. In the shared target folder cargo

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Chance, Stock, add, set, sync, todo_app};
+use super::{Chance, Stock, add, set, sync};
 use crate::support::{Client, Terminal, Tiny, agree};
 
 const PEOPLE: [&str; 4] = ["ann", "bob", "cat", "dan"];
@@ -18,7 +18,10 @@ const PAGE: &str = "app/src/page.rs";
 
 #[tokio::test]
 async fn all_converge_whatever_happens_to_them_and_to_the_worker() {
-    let mut dev = todo_app("sync-converging").terminal().await;
+    let mut dev = Tiny::todo_app_to_edit("sync-converging")
+        .unlimited()
+        .terminal()
+        .await;
     let stock = Stock::start().await;
     let mut chance = Chance::new();
     edits_deletes_and_absences(&dev, &stock, &mut chance).await;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Chance, Stock, add, sync, todo_app};
-use crate::support::{Client, Dev, agree, eventually, is_alive, signal, workerds};
+use super::{Chance, Stock, add, sync};
+use crate::support::{Client, Dev, Tiny, agree, eventually, is_alive, signal, workerds};
 
 const KILLS: usize = 24;
 const USER: &str = "killed";
@@ -15,7 +15,7 @@ const TWIN: &str = " twin";
 
 #[tokio::test]
 async fn a_kill_never_loses_what_was_acknowledged() {
-    let mut dev = todo_app("sync-killed").dev().await;
+    let mut dev = Tiny::todo_app("sync-killed").unlimited().dev().await;
     let mut story = Story::begin(&dev).await;
     let mut chance = Chance::new();
     for n in 1..=KILLS {

@@ -4,12 +4,13 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
-use super::{Stock, add, set, sync, todo_app};
-use crate::support::{Client, Dev, Socket, agree};
+use super::{Stock, add, set, sync};
+use crate::support::{Client, Dev, Socket, Tiny, agree};
 
 #[tokio::test]
 async fn all_kinds_of_clients_share_a_list_and_nobody_spoils_it() {
-    let mut dev = todo_app("sync-meeting")
+    let mut dev = Tiny::todo_app("sync-meeting")
+        .unlimited()
         .with("tiny.toml", |text| {
             let vars = format!("LIMIT_TODOS = {MOST}, LIMIT_STORAGE = {STORAGE}");
             text.replace(

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::converging::op;
-use super::{Chance, Stock, add, sync, todo_app};
-use crate::support::{Browser, Client, Dev, Tab, agree};
+use super::{Chance, Stock, add, sync};
+use crate::support::{Browser, Client, Dev, Tab, Tiny, agree};
 
 const USER: &str = "pages";
 /// Edits by whoever comes.
@@ -14,7 +14,7 @@ const STEPS: usize = 60;
 
 #[tokio::test]
 async fn pages_and_stock_clients_are_at_one() {
-    let dev = todo_app("sync-pages").dev().await;
+    let dev = Tiny::todo_app("sync-pages").unlimited().dev().await;
     let stock = Stock::start().await;
     // A browser each: a tab that is not looked at draws nothing.
     let browsers = [Browser::open().await, Browser::open().await];
