@@ -26,6 +26,8 @@ const unsentKey = `unsent ${name}`;
 const REFUSED_EDITS = [1007, 1008, 1009, 4507];
 /** Written by somebody who may not, or not allowed in any more. */
 const FORBIDDEN = 4403;
+/** Somebody else is signed in by now: the list on this page is not theirs. */
+const ANOTHER_USER = 4409;
 const RAW_ROWS = 200;
 
 let filter = page.filter;
@@ -33,6 +35,8 @@ let state = "off";
 let frame = 0;
 /** Whether the store has the whole list: it does not come with the page of a long one. */
 let whole = false;
+/** What follows when the server is to be tried again. */
+let tryAgain = () => connection.retry();
 
 const store = createMergeableStore();
 startWithThePage();
@@ -48,7 +52,7 @@ const edits = new Edits(store, todos, (changes) => {
 });
 const connection = new Connection(
   store,
-  new URL(page.sync, location.href.replace(/^http/, "ws")),
+  syncUrl(),
   Number(localStorage.getItem(unsentKey)),
   {
     state(name) {
@@ -74,12 +78,20 @@ const connection = new Connection(
       showConnection();
     },
     refused({ code, reason }) {
+      if (code === ANOTHER_USER) tryAgain = () => location.reload();
       const discard = REFUSED_EDITS.includes(code) || (code === FORBIDDEN && connection.unsent > 0);
       const what = discard ? "The server did not take your last changes" : "The server ended the connection";
       complain(`${what}: ${reason || `it said ${code}`}.`, { retry: true, discard });
     },
   },
 );
+
+/** Says whose list this is, so that it is never mixed with that of whoever is signed in later. */
+function syncUrl() {
+  const url = new URL(page.sync, location.href.replace(/^http/, "ws"));
+  url.searchParams.set("as", page.user);
+  return url;
+}
 
 /** The store begins with what the server had when it made the page. */
 function startWithThePage() {
@@ -254,7 +266,7 @@ function filterOfAddress() {
 
 $("retry").addEventListener("click", () => {
   complain("");
-  connection.retry();
+  tryAgain();
 });
 
 $("discard").addEventListener("click", async () => {

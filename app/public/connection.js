@@ -18,8 +18,11 @@ const ASK_SELDOM_MS = 4_000;
 const ANSWER = /^S\n\["asked\.(\d+)",0,/;
 const QUESTION = /^S\n\[(?:null|"[^"]*"),[4-7],/;
 
+/** The session has expired. By now there may be a new one. */
+const EXPIRED = 4401;
 /** Close codes that say: what you send is refused, and would be again. */
-const isRefusal = (code) => [1003, 1007, 1008, 1009, 1013].includes(code) || (code >= 4400 && code < 4600);
+const isRefusal = (code) =>
+  [1003, 1007, 1008, 1009, 1013].includes(code) || (code >= 4400 && code < 4600 && code !== EXPIRED);
 
 /** After 3 s, then ever less often, at random so that not all come back at once. */
 function pause(failures) {

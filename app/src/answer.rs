@@ -1,8 +1,9 @@
 //! Responses, and the headers that keep what is in them from being misused.
 
 use wasm_bindgen::JsValue;
-use worker::js_sys::Uint8Array;
+use worker::js_sys::{Reflect, Uint8Array};
 use worker::web_sys::{Headers, Response, ResponseInit};
+use worker::{WebSocket, WebSocketPair};
 
 use crate::hop::Ask;
 use crate::share::Refused;
@@ -46,6 +47,22 @@ pub const INERT: Header = (
     "default-src 'none'; frame-ancestors 'none'",
 );
 pub const NOSNIFF: Header = ("x-content-type-options", "nosniff");
+
+/// A WebSocket that is closed as soon as it is open: a browser tells its page neither the status nor
+/// the text of an upgrade that is refused, but this.
+pub fn closed(code: u16, reason: &str) -> Result<Response, JsValue> {
+    let WebSocketPair { client, server } = WebSocketPair::new()?;
+    server.accept()?;
+    server.close(Some(code), Some(reason))?;
+    switched(&client, None)
+}
+
+/// The answer to an upgrade: the other end of a WebSocket.
+pub fn switched(client: &WebSocket, cookie: Option<&str>) -> Result<Response, JsValue> {
+    let init = init(101, cookie.map(|cookie| ("set-cookie", cookie)))?;
+    Reflect::set(&init, &"webSocket".into(), client.as_ref())?;
+    Response::new_with_opt_str_and_init(None, &init)
+}
 
 pub fn init<'h>(
     status: u16,

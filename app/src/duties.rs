@@ -22,10 +22,12 @@ pub enum Duty {
     Archive,
     /// To look into what was done to archived todos.
     Restore,
+    /// To close WebSockets whose session or token has expired.
+    Expire,
 }
 
 impl Duty {
-    const EVERY: [Self; 7] = [
+    const EVERY: [Self; 8] = [
         Self::AskAgain,
         Self::Forget,
         Self::BackUp,
@@ -33,6 +35,7 @@ impl Duty {
         Self::Report,
         Self::Archive,
         Self::Restore,
+        Self::Expire,
     ];
 
     fn name(self) -> &'static str {
@@ -44,6 +47,7 @@ impl Duty {
             Self::Report => "report",
             Self::Archive => "archive",
             Self::Restore => "restore",
+            Self::Expire => "expire",
         }
     }
 }

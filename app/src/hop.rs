@@ -153,6 +153,9 @@ pub enum Pass {
 pub struct Hop {
     pub ask: Ask,
     pub visit: Visit,
+    /// When a WebSocket has to be opened anew, because what let the visitor in has expired, in
+    /// seconds since 1970.
+    pub until: Option<u64>,
     /// A `Set-Cookie` value for the answer.
     pub cookie: Option<String>,
 }
@@ -200,6 +203,10 @@ impl Hop {
             url.push_str("&org=");
             url.push_str(&encode(org));
         }
+        if let Some(until) = self.until {
+            url.push_str("&until=");
+            url.push_str(&until.to_string());
+        }
         if let Some(cookie) = &self.cookie {
             url.push_str(COOKIE);
             url.push_str(&encode(cookie));
@@ -240,8 +247,16 @@ impl Hop {
             ("user", user) => (false, false, user),
             _ => return None,
         };
-        let org = match fields.next() {
-            Some(("org", org)) => Some(decode(org)?),
+        let mut rest = fields.next();
+        let org = match rest {
+            Some(("org", org)) => {
+                rest = fields.next();
+                Some(decode(org)?)
+            }
+            _ => None,
+        };
+        let until = match rest {
+            Some(("until", until)) => Some(until.parse().ok()?),
             Some(_) => return None,
             None => None,
         };
@@ -255,7 +270,12 @@ impl Hop {
             filter: Filter::named(filter),
             from: from.parse().ok()?,
         };
-        Some(Self { ask, visit, cookie })
+        Some(Self {
+            ask,
+            visit,
+            until,
+            cookie,
+        })
     }
 }
 
@@ -280,10 +300,11 @@ mod tests {
             ],
             filter in prop::sample::select(&Filter::EVERY[..]),
             from: usize,
+            until: Option<u64>,
             cookie in prop::option::of(".*"),
         ) {
             let visit = Visit { user, named, open, org, list, pass, filter, from };
-            let hop = Hop { ask, visit, cookie };
+            let hop = Hop { ask, visit, until, cookie };
             let url = hop.to_url();
             // Written the way that the platform writes URLs, so that it arrives unchanged.
             prop_assert_eq!(Hop::from_url(&url), Some(hop));

@@ -41,8 +41,17 @@ pub struct Identity {
     /// What the token says that the user is to the organisation.
     pub role: Option<String>,
     pub source: Source,
+    /// When what says so expires, in seconds since 1970.
+    pub expires: Option<u64>,
     /// The session's cookie is to be set anew.
     pub stale: bool,
+}
+
+impl Identity {
+    /// The same visitor as somebody else, where names are taken at their word.
+    pub fn renamed(self, user: String) -> Result<Self, Refusal> {
+        accept(Self { user, ..self })
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +119,7 @@ pub fn identify(credentials: &dyn Credentials, key: Option<&Key>) -> Result<Iden
                 org: claims.org,
                 role: claims.role,
                 source: Source::Cookie,
+                expires: Some(claims.expires),
                 stale,
             });
         }
@@ -133,6 +143,7 @@ pub fn by_token(
         org: claims.org,
         role: claims.role,
         source: Source::Token,
+        expires: Some(claims.expires),
         stale: false,
     })
 }
@@ -143,6 +154,7 @@ fn named(user: String, source: Source) -> Result<Identity, Refusal> {
         org: None,
         role: None,
         source,
+        expires: None,
         stale: false,
     })
 }

@@ -49,8 +49,12 @@ pub mod close {
     pub const FAILED: u16 = 1011;
     /// The list is somewhere else now: connecting again leads there.
     pub const MOVED: u16 = 1012;
+    /// The session or the token has expired: connect again with one that holds.
+    pub const EXPIRED: u16 = 4401;
     /// Somebody who may only read has written.
     pub const FORBIDDEN: u16 = 4403;
+    /// The page is of somebody else than who is signed in by now.
+    pub const ANOTHER_USER: u16 = 4409;
     /// The storage is full.
     pub const FULL: u16 = 4507;
 }

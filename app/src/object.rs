@@ -107,6 +107,8 @@ struct Awake {
     unsaved: BTreeSet<String>,
     /// Whether old deletions are to be forgotten some day.
     forgets: bool,
+    /// When somebody's session is looked at next, in milliseconds since 1970.
+    expires_at: Option<u64>,
     /// The lists whose broadcasts wait for a timer.
     flushing: BTreeSet<String>,
     object: Weak<Object>,
@@ -212,6 +214,7 @@ impl TinyBaseStore {
             match duty {
                 Duty::AskAgain => awake.ask_again(now)?,
                 Duty::Forget => awake.forget(now)?,
+                Duty::Expire => awake.expire(now)?,
                 // They need others.
                 Duty::BackUp
                 | Duty::TellArrivals
@@ -247,7 +250,12 @@ impl TinyBaseStore {
 impl TinyBaseStore {
     /// A response, or the promise of one; `key` is what answers of this kind are kept by.
     fn answer(&self, request: &Request, key: &str, hop: Hop) -> Result<JsValue, JsValue> {
-        let Hop { ask, visit, cookie } = hop;
+        let Hop {
+            ask,
+            visit,
+            until,
+            cookie,
+        } = hop;
         let cookie = cookie.as_deref();
         self.0.awake()?.count(ask)?;
         let Admitted { right, share } = match self.0.awake()?.admit(ask, &visit)? {
@@ -271,6 +279,7 @@ impl TinyBaseStore {
                     right,
                     who: Who::of(&visit.user),
                     share,
+                    until,
                     dialect: dialect(ask, request)?,
                 };
                 self.0.connect(guest, &visit.list, cookie)
@@ -417,7 +426,7 @@ impl Object {
             Duty::Report => self.report().await,
             Duty::Archive => self.archive().await,
             Duty::Restore => self.restore_late().await,
-            Duty::AskAgain | Duty::Forget => Ok(()),
+            Duty::AskAgain | Duty::Forget | Duty::Expire => Ok(()),
         }
     }
 
@@ -425,10 +434,7 @@ impl Object {
         let WebSocketPair { client, server } = WebSocketPair::new()?;
         self.state.accept_web_socket(&server);
         self.awake()?.welcome(&server, list, guest)?;
-
-        let init = answer::init(101, cookie.map(|cookie| ("set-cookie", cookie)))?;
-        Reflect::set(&init, &"webSocket".into(), client.as_ref())?;
-        Response::new_with_opt_str_and_init(None, &init)
+        answer::switched(&client, cookie)
     }
 }
 
@@ -449,6 +455,7 @@ impl Awake {
         let measures = Measures::open(state, &object.env, kept.as_deref());
         let moves_from = moving::is_due(&disk, object.env.unchecked_ref())?;
         let forgets = duties::is_scheduled(&disk, Duty::Forget)?;
+        let expires_at = duties::at(&disk, Duty::Expire)?;
         let moves = phases.fetch_lists() || Handovers::exist(disk.sql())?;
         let handovers = if moves {
             Some(Handovers::open(disk.sql())?)
@@ -487,6 +494,7 @@ impl Awake {
             plan: *plan,
             unsaved: BTreeSet::new(),
             forgets,
+            expires_at,
             flushing: BTreeSet::new(),
             object: Weak::clone(&object.me),
             spoilt: false,

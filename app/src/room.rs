@@ -32,7 +32,17 @@ pub struct Guest {
     pub who: Who,
     /// The share link that let them in, by its id.
     pub share: Option<String>,
+    /// When what let them in expires, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<u64>,
     pub dialect: Dialect,
+}
+
+impl Guest {
+    /// Whether they may no longer be here; `now` in milliseconds since 1970.
+    fn has_expired(&self, now: u64) -> bool {
+        self.until.is_some_and(|until| until <= now / 1000)
+    }
 }
 
 /// How a WebSocket is spoken to.
@@ -234,10 +244,26 @@ impl Room {
         })
     }
 
+    /// Turns out whoever may no longer be here.
+    pub fn expire(&self, now: u64) -> Turn {
+        self.dismissing(&expired(), |guest| guest.has_expired(now))
+    }
+
+    /// When [`Room::expire`] has somebody to turn out, in milliseconds since 1970.
+    pub fn expires_at(&self) -> Option<u64> {
+        let members = self.members.values();
+        let until = members.filter_map(|member| member.guest.until).min()?;
+        Some(until.saturating_mul(1000))
+    }
+
     fn turned_out(&self, reason: &str, is_it: impl Fn(&Guest) -> bool) -> Turn {
+        self.dismissing(&Rejection::new(close::FORBIDDEN, reason), is_it)
+    }
+
+    fn dismissing(&self, why: &Rejection, is_it: impl Fn(&Guest) -> bool) -> Turn {
         let members = self.members.iter();
         let those = members.filter(|(_, member)| is_it(&member.guest));
-        let dismissed = those.map(|(id, _)| (*id, Rejection::new(close::FORBIDDEN, reason)));
+        let dismissed = those.map(|(id, _)| (*id, why.clone()));
         Turn {
             dismissed: dismissed.collect(),
             ..Turn::default()
@@ -285,9 +311,15 @@ impl Room {
         size: u64,
         now: u64,
     ) -> Result<Turn, Rejection> {
-        match self.members.get_mut(&id).map(|member| &mut member.speech) {
-            Some(Speech::Plain(_)) => self.hear_plain(id, text, size, now),
-            Some(Speech::Sync(parts)) => {
+        let Some(Member { guest, speech }) = self.members.get_mut(&id) else {
+            return Ok(Turn::default());
+        };
+        if guest.has_expired(now) {
+            return Err(expired());
+        }
+        match speech {
+            Speech::Plain(_) => self.hear_plain(id, text, size, now),
+            Speech::Sync(parts) => {
                 let frame = Frame::parse(text).map_err(bad_frame)?;
                 match frame.payload {
                     Payload::Whole(message) => self.hear_sync(id, frame.client, message, size, now),
@@ -303,7 +335,6 @@ impl Room {
                     }
                 }
             }
-            None => Ok(Turn::default()),
         }
     }
 
@@ -635,6 +666,10 @@ fn frame_of(client: &str, message: &str, now: u64) -> Vec<String> {
     }
     let id = format!("{:016x}", now << 20 ^ u64::from(tinybase::hash(message)));
     frame::write_parts(client, message, &id, PART)
+}
+
+fn expired() -> Rejection {
+    Rejection::new(close::EXPIRED, "the session has expired: connect again")
 }
 
 fn bad_frame(error: FrameError) -> Rejection {

@@ -82,6 +82,7 @@ mod tests {
             org: Some("acme".into()),
             role: Some("owner".into()),
             source: Source::Token,
+            expires: Some(NOW + 60),
             stale: false,
         }
     }

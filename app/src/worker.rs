@@ -14,11 +14,13 @@ use crate::hop::{Ask, Hop, Pass, Visit};
 use crate::identity::{Identity, Refusal, Source, identify, query_value};
 use crate::js::{self, Bindings, Namespace, Stub};
 use crate::limit;
+use crate::message::close;
 use crate::org::{self, Api};
 use crate::region::Region;
 use crate::route::Route;
 use crate::shard::{self, Place, Sharding, Wanted};
 use crate::share::{self, Token};
+use crate::signature::Key;
 
 use self::asked::{Asked, refusal};
 use self::programs::{next_api, next_archive};
@@ -147,10 +149,7 @@ async fn answer(
 
 fn next(request: &Request, asked: &Asked<'_>) -> Result<Next, JsValue> {
     let Asked {
-        address,
-        headers,
-        bindings,
-        ..
+        address, headers, ..
     } = asked;
     let Some(route) = Route::at(address.path) else {
         if let Some(api) = Api::at(address.path) {
@@ -188,9 +187,26 @@ fn next(request: &Request, asked: &Asked<'_>) -> Result<Next, JsValue> {
             Err(refusal) => refused(refusal).map(Next::Answer),
         };
     };
-    let identity = match identify(asked, key.as_ref()) {
+    ask_object(request, asked, ask, key.as_ref())
+}
+
+/// What is asked of the object that has the list.
+fn ask_object(
+    request: &Request,
+    asked: &Asked<'_>,
+    ask: Ask,
+    key: Option<&Key>,
+) -> Result<Next, JsValue> {
+    let Asked {
+        address, bindings, ..
+    } = asked;
+    let identity = match identify(asked, key) {
         Ok(identity) => identity,
         Err(refusal) => return refused(refusal).map(Next::Answer),
+    };
+    let identity = match of_its_page(ask, asked, identity, key.is_none())? {
+        Ok(identity) => identity,
+        Err(refusal) => return Ok(Next::Answer(refusal)),
     };
     let stores = bindings.stores().ok_or(NO_STORES)?;
     let value = |name| query_value(address.query, name).and_then(Result::ok);
@@ -200,10 +216,15 @@ fn next(request: &Request, asked: &Asked<'_>) -> Result<Next, JsValue> {
     };
     let Found { place, org, stub } = found;
     let user = (identity.source != Source::New).then(|| identity.user.clone());
-    let cookie = asked.cookie_to_set(ask, &identity, key.as_ref());
+    let cookie = asked.cookie_to_set(ask, &identity, key);
     let (filter, from) = (value("filter"), value("from"));
     // Which object it is, the user's home knows.
     let seeks = (stub.is_none() && place.object.is_empty()).then(|| identity.user.clone());
+    // A link lets in whoever has it, for as long as it does.
+    let until = match (ask, &place.pass) {
+        (Ask::Plain | Ask::Sync, Pass::Own | Pass::Member { .. }) => identity.expires,
+        _ => None,
+    };
     let visit = Visit {
         named: identity.source == Source::Query,
         open: key.is_none(),
@@ -214,7 +235,13 @@ fn next(request: &Request, asked: &Asked<'_>) -> Result<Next, JsValue> {
         filter: filter.map_or(Filter::default(), |filter| Filter::named(&filter)),
         from: from.and_then(|from| from.parse().ok()).unwrap_or(0),
     };
-    let url = Hop { ask, visit, cookie }.to_url();
+    let hop = Hop {
+        ask,
+        visit,
+        until,
+        cookie,
+    };
+    let url = hop.to_url();
     if let Some(sought) = seeks {
         return match home::region_of(request, bindings) {
             Ok(here) => Ok(Next::Seek {
@@ -243,6 +270,32 @@ fn next(request: &Request, asked: &Asked<'_>) -> Result<Next, JsValue> {
             url,
         },
     })
+}
+
+/// Who asks, if a page says by `as` whose list it holds. By now somebody else may be signed in, or
+/// nobody, and lists of two people are not to be mixed.
+fn of_its_page(
+    ask: Ask,
+    asked: &Asked<'_>,
+    identity: Identity,
+    open: bool,
+) -> Result<Result<Identity, Response>, JsValue> {
+    let query = asked.address.query;
+    // By a link everybody gets the same list.
+    let whose = match query_value(query, "as") {
+        Some(Ok(whose)) if ask == Ask::Sync && query_value(query, "share").is_none() => whose,
+        _ => return Ok(Ok(identity)),
+    };
+    if whose == identity.user {
+        return Ok(Ok(identity));
+    }
+    if open {
+        return identity
+            .renamed(whose)
+            .map_or_else(|refusal| refused(refusal).map(Err), |it| Ok(Ok(it)));
+    }
+    let why = "somebody else is signed in here by now: load the page again";
+    answer::closed(close::ANOTHER_USER, why).map(Err)
 }
 
 /// The list that is asked for.

@@ -1,5 +1,7 @@
 //! Who gets in, and what they may do: sessions, tokens, share links, other sites, limits.
 
+mod sockets;
+
 use std::time::Duration;
 
 use reqwest::{Method, Response};
@@ -59,6 +61,11 @@ impl Ask<'_> {
 
     async fn get(&self, path: &str) -> Response {
         self.send(Method::GET, path, "").await
+    }
+
+    async fn socket(&self, path: &str) -> Socket {
+        let url = self.dev.url(path).replacen("http", "ws", 1);
+        Socket::open_with(&url, &self.headers).await
     }
 
     async fn status(&self, path: &str) -> u16 {

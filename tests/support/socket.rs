@@ -3,6 +3,7 @@ use std::time::Duration;
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 /// A WebSocket that stays open until it is dropped.
@@ -11,7 +12,16 @@ pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 impl Socket {
     /// Connects to `ws://…`.
     pub async fn open(url: &str) -> Self {
-        let (stream, _) = tokio_tungstenite::connect_async(url)
+        Self::open_with(url, &[]).await
+    }
+
+    pub async fn open_with(url: &str, headers: &[(&'static str, String)]) -> Self {
+        let mut request = url.into_client_request().unwrap();
+        for (name, value) in headers {
+            let value = value.parse().unwrap();
+            request.headers_mut().insert(*name, value);
+        }
+        let (stream, _) = tokio_tungstenite::connect_async(request)
             .await
             .unwrap_or_else(|error| panic!("{url}: {error}"));
         Self(stream)
@@ -23,8 +33,12 @@ impl Socket {
 
     /// The next text, as JSON.
     pub async fn json(&mut self) -> serde_json::Value {
+        serde_json::from_str(&self.text().await).unwrap()
+    }
+
+    pub async fn text(&mut self) -> String {
         match self.next().await {
-            Message::Text(text) => serde_json::from_str(&text).unwrap(),
+            Message::Text(text) => text.to_string(),
             other => panic!("expected text, got {other:?}"),
         }
     }

@@ -24,6 +24,7 @@ impl Awake {
         list: &str,
         guest: Guest,
     ) -> Result<(), JsValue> {
+        self.expire_at(guest.until.map(|until| until.saturating_mul(1000)))?;
         let member = self.places.last_key_value().map_or(0, |(last, _)| last + 1);
         socket.serialize_attachment(Attachment {
             member,
@@ -114,6 +115,30 @@ impl Awake {
         for list in self.disk.lists()? {
             let turn = self.room(&list)?.forget(now);
             self.carry_out(&list, turn)?;
+        }
+        Ok(())
+    }
+
+    /// Closes WebSockets whose session or token has expired.
+    pub(super) fn expire(&mut self, now: u64) -> Result<(), JsValue> {
+        self.expires_at = None;
+        let lists: Vec<String> = self.rooms.keys().cloned().collect();
+        for list in lists {
+            let turn = self.room(&list)?.expire(now);
+            self.carry_out(&list, turn)?;
+            let next = self.room(&list)?.expires_at();
+            self.expire_at(next)?;
+        }
+        Ok(())
+    }
+
+    /// Has [`Self::expire`] called at that time, in milliseconds since 1970, or before.
+    fn expire_at(&mut self, at: Option<u64>) -> Result<(), JsValue> {
+        if let Some(at) = at
+            && self.expires_at.is_none_or(|before| at < before)
+        {
+            duties::schedule(&self.disk, Duty::Expire, at)?;
+            self.expires_at = Some(at);
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ fn guest(user: &str, right: Right, dialect: Dialect) -> Guest {
         right,
         who: Who::of(user),
         share: None,
+        until: None,
         dialect,
     }
 }
@@ -394,6 +395,28 @@ fn whoever_lost_a_part_on_the_way_is_asked_for_what_they_have() {
     }
     assert_eq!(story.inbox(0), ["S\n[\"pull.hashes\",1,\"\"]"]);
     assert_eq!(story.inbox(1), [""; 0]);
+}
+
+#[test]
+fn nobody_stays_longer_than_what_let_them_in_is_good() {
+    let mut passing = syncing("b");
+    passing.until = Some(NOW / 1000 + 60);
+    let mut story = Story::with(&[syncing("a"), passing.clone(), passing]);
+    let over = story.room.expires_at().unwrap();
+    assert_eq!(over, NOW + 60_000);
+    let turn = story.room.expire(over - 1);
+    story.carry_out(turn);
+    assert!(story.dismissed.is_empty());
+
+    // What is said after it is not taken, even if nobody has looked yet.
+    story.now = over;
+    assert_eq!(story.sets(1, "1", "text", "tea"), Err(close::EXPIRED));
+    assert_eq!(story.texts(), [""; 0]);
+    let turn = story.room.expire(over);
+    story.carry_out(turn);
+    assert_eq!(story.dismissed, [(1, close::EXPIRED), (2, close::EXPIRED)]);
+    assert_eq!(story.room.members(), 1);
+    assert_eq!(story.room.expires_at(), None);
 }
 
 #[test]

@@ -1,0 +1,104 @@
+//! WebSockets are as good as what they were opened with, for as long as that is.
+
+use std::time::{Duration, SystemTime};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+
+use super::{ALICE, Ask, BOB, as_user, signed, texts};
+use crate::support::{Browser, Dev, Tab, free_port};
+
+/// A token of this user's that is good for a few seconds.
+fn passing(user: &str, seconds: u64) -> String {
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let [header, claims] = [
+        r#"{"alg":"HS256","typ":"JWT"}"#.to_owned(),
+        format!(r#"{{"sub":"{user}","exp":{}}}"#, now + seconds),
+    ]
+    .map(|json| URL_SAFE_NO_PAD.encode(json));
+    let mut signature = Hmac::<Sha256>::new_from_slice(b"hush").unwrap();
+    signature.update(format!("{header}.{claims}").as_bytes());
+    let signature = URL_SAFE_NO_PAD.encode(signature.finalize().into_bytes());
+    format!("{header}.{claims}.{signature}")
+}
+
+#[tokio::test]
+async fn a_socket_ends_with_its_session_and_never_becomes_somebody_elses() {
+    let port = free_port();
+    let project = signed("safety-sockets", "SESSION_SECRET=hush\n").arg("--no-live-reload");
+    let dev = project.dev_on(port).await;
+    those_of_a_token_end_with_it(&dev).await;
+    nobody_else_gets_what_a_page_holds(&dev).await;
+
+    let browser = Browser::open().await;
+    let tab = browser.page(&dev.url("/")).await;
+    signs_in(&tab, ALICE).await;
+    tab.go(&dev.url("/")).await;
+    connected(&tab).await;
+    tab.type_into("#new", "of Alice").await;
+    tab.press("#new", "Enter").await;
+    gets(&as_user(&dev, ALICE), &["tea", "of Alice"]).await;
+
+    // Bob signs in meanwhile, in another window.
+    signs_in(&tab, BOB).await;
+    let (_, project) = dev.interrupt().await;
+    let dev = project.dev_on(port).await;
+    tab.until("document.querySelector('#problem-text').textContent.includes('somebody else is signed in')")
+        .await;
+    assert!(as_user(&dev, BOB).texts("/todos").await.is_empty());
+    tab.click("#retry").await;
+    tab.until("document.body.dataset.user === 'bob'").await;
+    connected(&tab).await;
+    assert!(as_user(&dev, BOB).texts("/todos").await.is_empty());
+    gets(&as_user(&dev, ALICE), &["tea", "of Alice"]).await;
+    browser.close().await;
+}
+
+async fn those_of_a_token_end_with_it(dev: &Dev) {
+    let (short, long) = (as_user(dev, &passing("alice", 4)), as_user(dev, ALICE));
+    let (mut sync, mut plain) = (short.socket("/sync").await, short.socket("/todos").await);
+    let mut lasting = long.socket("/todos").await;
+    assert!(texts(&lasting.json().await).is_empty());
+    assert_eq!(sync.closed().await, 4401);
+    assert_eq!(plain.closed().await, 4401);
+    assert_eq!(short.status("/todos").await, 401);
+    assert_eq!(long.add("/todos", "tea").await, 303);
+    assert_eq!(texts(&lasting.json().await), ["tea"]);
+}
+
+/// A page says whose list it holds.
+async fn nobody_else_gets_what_a_page_holds(dev: &Dev) {
+    let bob = as_user(dev, BOB);
+    let mut hers = bob.socket("/sync?as=alice").await;
+    assert_eq!(hers.closed().await, 4409);
+    let mut his = bob.socket("/sync?as=bob").await;
+    assert!(his.text().await.starts_with("S\n"));
+}
+
+async fn connected(tab: &Tab) {
+    tab.until("document.querySelector('#connection').textContent === 'Connected'")
+        .await;
+}
+
+async fn signs_in(tab: &Tab, token: &str) {
+    let answer = tab
+        .eval(&format!(
+            "fetch('/session', {{ method: 'POST', headers: {{ authorization: 'Bearer {token}' }} }}) \
+             .then(({{ status }}) => status)"
+        ))
+        .await;
+    assert_eq!(answer, 204);
+}
+
+/// Waits until these are the user's todos.
+async fn gets(user: &Ask<'_>, texts: &[&str]) {
+    for _ in 0..100 {
+        if user.texts("/todos").await == texts {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(user.texts("/todos").await, texts);
+}
