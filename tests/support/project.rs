@@ -64,7 +64,7 @@ impl Tiny {
 
     /// The todo app with code of the test's own, to be edited.
     pub fn todo_app_to_edit(name: &str) -> Self {
-        Self::at(TODO_APP.copy(name))
+        Self::at(TODO_APP.copy(name)).incremental()
     }
 
     /// The workers that touch every kind of binding.
@@ -76,7 +76,14 @@ impl Tiny {
 
     /// The same with code of the test's own, to be edited.
     pub fn bindings_to_edit(name: &str) -> Self {
-        Self::at(BINDINGS.copy(name)).with_token(".env")
+        Self::at(BINDINGS.copy(name))
+            .incremental()
+            .with_token(".env")
+    }
+
+    /// Compiled as people have it, even where nothing else is.
+    fn incremental(self) -> Self {
+        self.env("CARGO_PROFILE_DEV_INCREMENTAL", "true")
     }
 
     /// The workers that are deployed with everything that a deploy can make.
