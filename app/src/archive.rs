@@ -8,9 +8,9 @@ use sha2::{Digest as _, Sha256};
 use tinybase::{Changes, Form, Hlc, Kind, Malformed, Place, Restore, RowChanges, Store, Value};
 
 use crate::glance::Glance;
-use crate::list::TODOS;
+use crate::list::{TODOS, text_value};
 use crate::presence;
-use crate::todos::push_json;
+use crate::todos::{Change, push_json};
 
 /// Todos that are moved at a time.
 pub const BATCH: usize = 50;
@@ -101,9 +101,12 @@ impl Archived {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Late {
     pub id: String,
-    /// As TinyBase's mergeable changes.
+    /// As TinyBase's mergeable changes; or [`DELETED`].
     pub changes: String,
 }
+
+/// What was done to a todo by somebody who does not say to which cells.
+const DELETED: &str = "deleted";
 
 impl Late {
     pub fn of(row: RowChanges<'_>) -> Self {
@@ -126,6 +129,28 @@ impl Late {
         changes.push_str("}]}]}],[{}],1]");
         Self {
             id: row.id.to_owned(),
+            changes,
+        }
+    }
+
+    /// By somebody without clocks of their own, now.
+    pub fn by_plain(id: &str, change: &Change, now: u64) -> Self {
+        let changes = match change {
+            Change::Delete => DELETED.to_owned(),
+            Change::Set { text, completed } => {
+                let mut store = Store::new("plain");
+                if let Some(text) = text {
+                    store.set_cell(TODOS, id, "text", text_value(text), now);
+                }
+                if let Some(completed) = *completed {
+                    store.set_cell(TODOS, id, "completed", Value::from(completed), now);
+                }
+                let _ = store.commit();
+                whole(&store)
+            }
+        };
+        Self {
+            id: id.to_owned(),
             changes,
         }
     }
@@ -154,6 +179,9 @@ pub fn outcome(
     let mut store = restored(id, record)?;
     let before = store.hashes();
     for changes in late {
+        if changes == DELETED {
+            return Ok(Outcome::Deleted);
+        }
         let _ = store.apply(Changes::parse(changes)?, now);
     }
     if store.hashes() == before && !wanted {
@@ -252,6 +280,23 @@ mod tests {
         let changes = Changes::parse(&changes).unwrap();
         let late = changes.rows().map(|row| Late::of(row).changes);
         late.collect()
+    }
+
+    #[test]
+    fn what_is_done_without_clocks_is_done_now() {
+        let (_, record) = list();
+        let edit = Change::Set {
+            text: Some("green tea".into()),
+            completed: None,
+        };
+        let late = |change| [Late::by_plain("1", change, NOW + 60_000).changes];
+        let done = |change| outcome("1", &record, &late(change), false, NOW + 60_000).unwrap();
+        let Outcome::Returns(cells) = done(&edit) else {
+            panic!("it was edited");
+        };
+        let has = |cell: &str, value| cells.contains(&(cell.to_owned(), value));
+        assert!(has("text", text("green tea")) && has("completed", Value::from(true)));
+        assert_eq!(done(&Change::Delete), Outcome::Deleted);
     }
 
     #[test]

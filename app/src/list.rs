@@ -92,6 +92,15 @@ impl List {
         self.watch.as_mut().map(late).unwrap_or_default()
     }
 
+    /// Takes note of what was done to a todo that is not in the list.
+    pub fn note_late(&mut self, late: impl FnOnce() -> Late) {
+        if let Some(watch) = &mut self.watch {
+            let late = late();
+            watch.noted.insert(late.id.clone());
+            watch.late.push(late);
+        }
+    }
+
     /// What was done to these was looked into.
     pub fn looked_into<'i>(&mut self, ids: impl IntoIterator<Item = &'i String>) {
         if let Some(watch) = &mut self.watch {

@@ -20,7 +20,7 @@ use crate::merge::{Bases, History};
 use crate::message::{self, Rejection, close};
 use crate::presence::Who;
 use crate::sheet::Right;
-use crate::todos::{Effect, Todo, Todos};
+use crate::todos::{Change, Effect, Id, Todo, Todos};
 
 /// Numbers the WebSockets of one object.
 pub type MemberId = u32;
@@ -455,14 +455,24 @@ impl Room {
             return Ok(Turn::default());
         };
         let edit = bases.edit(&store, &plain.todos, &plain.history, now);
+        let gone = edit.changes.iter();
+        let gone = gone.filter(|(id, _)| plain.todos.get(id).is_none());
+        let gone: Vec<(Id, Change)> = gone.cloned().collect();
         let effects = plain.todos.effects(edit.changes);
-        if guest.right < Right::Write && !effects.is_empty() {
+        let may_write = guest.right >= Right::Write;
+        if !may_write && !effects.is_empty() {
             let reason = "you may read this list, not change it";
             return Err(Rejection::new(close::FORBIDDEN, reason));
         }
         let edits = self.edits_of(&effects, now);
         self.list.edit(edits, self.limits, size, now)?;
         let mut turn = self.settle(Some(id), News::Batch, now);
+        if may_write {
+            for (todo, change) in &gone {
+                self.list.note_late(|| Late::by_plain(todo, change, now));
+            }
+            turn.late = self.list.take_late();
+        }
         let Some(plain) = &self.plain else {
             return Ok(turn);
         };

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Dev, Stock, Tiny, agree, checkout};
+use crate::support::{Dev, Stock, Tiny, agree};
 
 /// Where `tiny dev` keeps the objects.
 const OBJECTS: &str = ".tiny/dev/state/do/worker-TinyBaseStore";
@@ -11,15 +11,12 @@ const LATER: &str = "2100-01-01T00:00:00Z";
 
 /// The app with what `stacks/backups.toml` gives it, and these variables more.
 fn todo_app(name: &str, vars: &str) -> Tiny {
-    let stack = fs_err::read_to_string(checkout().join("stacks/backups.toml")).unwrap();
     Tiny::todo_app(name)
         .unlimited()
         .with("tiny.toml", |text| {
             text.replace("vars = { ", &format!("vars = {{ {vars}, "))
         })
-        .with("stacks/backups.toml", |_| stack)
-        .arg("--manifest")
-        .arg("stacks/backups.toml")
+        .stack("backups", |manifest| manifest)
 }
 
 /// Posts a form; gives the status and the JSON that comes back.

@@ -5,17 +5,11 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Dev, Stock, Tiny, agree, checkout};
+use crate::support::{Dev, Stock, Tiny, agree};
 
 /// The app with the manifest of a phase, changed by `change`.
 fn stack(name: &str, phase: &str, change: impl FnOnce(String) -> String) -> Tiny {
-    let manifest = format!("stacks/{phase}.toml");
-    let text = fs_err::read_to_string(checkout().join(&manifest)).unwrap();
-    Tiny::todo_app(name)
-        .unlimited()
-        .with(&manifest, |_| change(text))
-        .arg("--manifest")
-        .arg(&manifest)
+    Tiny::todo_app(name).unlimited().stack(phase, change)
 }
 
 fn as_it_is(manifest: String) -> String {
@@ -568,6 +562,35 @@ async fn what_was_done_offline_to_a_todo_that_rests_is_neither_lost_nor_doubled(
     far[3].has_todos(0).await;
     rests(&dev, "unchanged", &["tea"]).await;
     assert_eq!(dev.json("/usage?userId=unchanged").await["archived"], 1);
+    what_a_plain_client_does_crosses_with_its_leaving(&dev).await;
+}
+
+async fn what_a_plain_client_does_crosses_with_its_leaving(dev: &Dev) {
+    let bread_and_tea = json!({"tables": {"todos": {
+        "1": {"text": "bread", "completed": true},
+        "2": {"text": "tea", "completed": true},
+    }}, "values": {}});
+    let users = ["editing", "deleting"];
+    let mut sockets = Vec::new();
+    for user in users {
+        let mut socket = dev.socket(&format!("/todos?userId={user}")).await;
+        socket.json().await;
+        socket.send(&bread_and_tea.to_string()).await;
+        sockets.push(socket);
+    }
+    for user in users {
+        rests(dev, user, &["bread", "tea"]).await;
+    }
+    // They have not heard of that yet.
+    let mut edited = bread_and_tea.clone();
+    edited["tables"]["todos"]["2"]["text"] = "green tea".into();
+    sockets[0].send(&edited.to_string()).await;
+    let mut deleted = bread_and_tea;
+    let todos = deleted["tables"]["todos"].as_object_mut().unwrap();
+    todos.remove("2");
+    sockets[1].send(&deleted.to_string()).await;
+    rests(dev, users[0], &["bread", "green tea"]).await;
+    rests(dev, users[1], &["bread"]).await;
 }
 
 #[tokio::test]

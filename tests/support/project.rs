@@ -54,12 +54,16 @@ impl Tiny {
     /// The todo app: a manifest and data of the test's own, and the code, built once for all.
     /// `name` is the test's own: two tests never share a project.
     pub fn todo_app(name: &str) -> Self {
-        static COPY: OnceLock<Utf8PathBuf> = OnceLock::new();
-        Self::sharing(
-            name,
-            &TODO_APP,
-            COPY.get_or_init(|| TODO_APP.copy("code-of-todo-app")),
-        )
+        Self::sharing(name, TODO_APP.manifest, shared_todo_app())
+    }
+
+    /// The todo app as a stack of `stacks/` has it, whose manifest is changed by `change`.
+    pub fn stack(self, stack: &str, change: impl FnOnce(String) -> String) -> Self {
+        let manifest = format!("stacks/{stack}.toml");
+        let text = pointed(&manifest, &shared_todo_app().join("stacks"));
+        self.with(&manifest, |_| change(text))
+            .arg("--manifest")
+            .arg(&manifest)
     }
 
     /// The todo app with code of the test's own, to be edited.
@@ -71,7 +75,7 @@ impl Tiny {
     pub fn bindings(name: &str) -> Self {
         static COPY: OnceLock<Utf8PathBuf> = OnceLock::new();
         let copy = COPY.get_or_init(|| BINDINGS.copy("code-of-bindings"));
-        Self::sharing(name, &BINDINGS, copy).with_token(".env")
+        Self::sharing(name, BINDINGS.manifest, copy).with_token(".env")
     }
 
     /// The same with code of the test's own, to be edited.
@@ -95,15 +99,9 @@ impl Tiny {
         self.with(path, |_| "TOKEN=of-the-tests\n".to_owned())
     }
 
-    /// A folder with a manifest whose paths lead to the code of `copy`.
-    fn sharing(name: &str, code: &Code, copy: &Utf8Path) -> Self {
-        let manifest = fs_err::read_to_string(checkout().join(code.manifest)).unwrap();
-        let mut manifest: toml_edit::DocumentMut = manifest.parse().unwrap();
-        for path in paths(&mut manifest) {
-            let there = copy.join(path.as_str().unwrap());
-            *path = there.into_string().into();
-        }
-        Self::empty(name, &[("tiny.toml", &manifest.to_string())])
+    /// A folder with a manifest of ours that leads to the code in `copy`.
+    fn sharing(name: &str, manifest: &str, copy: &Utf8Path) -> Self {
+        Self::empty(name, &[("tiny.toml", &pointed(manifest, copy))])
     }
 
     /// A folder with just these files.
@@ -272,6 +270,27 @@ impl Code {
         }
         root
     }
+}
+
+/// The copy of the todo app that is the same for all who do not edit it.
+fn shared_todo_app() -> &'static Utf8Path {
+    static COPY: OnceLock<Utf8PathBuf> = OnceLock::new();
+    COPY.get_or_init(|| TODO_APP.copy("code-of-todo-app"))
+}
+
+/// A manifest of ours, with paths that lead to where they would if it stood in this folder.
+fn pointed(manifest: &str, folder: &Utf8Path) -> String {
+    let manifest = fs_err::read_to_string(checkout().join(manifest)).unwrap();
+    let mut manifest: toml_edit::DocumentMut = manifest.parse().unwrap();
+    for path in paths(&mut manifest) {
+        let given = Utf8Path::new(path.as_str().unwrap());
+        let there = match given.strip_prefix("..") {
+            Ok(rest) => folder.parent().unwrap().join(rest),
+            Err(_) => folder.join(given),
+        };
+        *path = there.into_string().into();
+    }
+    manifest.to_string()
 }
 
 /// The paths that a manifest names: of crates, assets and migrations.
