@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
-use crate::support::{Cloud, Tiny, eventually, signal};
+use crate::support::{Cloud, PATIENCE, Tiny, eventually, signal};
 
 /// A running `tiny logs --json`.
 struct Logs {
@@ -59,7 +59,7 @@ impl Logs {
 
     async fn interrupt(mut self) -> Option<i32> {
         signal(self.child.id().unwrap(), "INT");
-        let status = tokio::time::timeout(Duration::from_secs(20), self.child.wait());
+        let status = tokio::time::timeout(PATIENCE, self.child.wait());
         status.await.expect("it does not end").unwrap().code()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::support::{Tiny, eventually, is_alive, signal};
+use crate::support::{FIRST_BUILD, Tiny, eventually, eventually_within, is_alive, signal};
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
@@ -57,7 +57,7 @@ async fn an_interrupt_ends_the_tests_too() {
         let pid = fs_err::read_to_string(&note).ok()?;
         pid.trim().parse::<u32>().ok()
     };
-    eventually("the test runs", || sleeping().is_some()).await;
+    eventually_within(FIRST_BUILD, "the test runs", || sleeping().is_some()).await;
     let sleeping = sleeping().unwrap();
     signal(child.id(), "TERM");
     let status = tokio::task::spawn_blocking(move || child.wait().unwrap())

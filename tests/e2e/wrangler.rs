@@ -7,7 +7,7 @@ use camino::Utf8PathBuf;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Cloud, Wrangler, checkout, workspace_of_tests};
+use crate::support::{Cloud, PATIENCE, Wrangler, checkout, workspace_of_tests};
 
 /// The code of a worker with one Durable Object class that counts, beside a fetch handler.
 fn counting(class: &str, fetch: &str) -> String {
@@ -47,7 +47,7 @@ async fn eventually(cloud: &Cloud, script: &str, path: &str, wanted: &str) {
             return;
         }
         assert!(
-            started.elapsed() < Duration::from_secs(20),
+            started.elapsed() < PATIENCE,
             "{script}{path} is still `{answer}`, not `{wanted}`"
         );
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -403,7 +403,7 @@ async fn eventually_tailed(cloud: &Cloud, script: &str) {
             .any(|request| request.method == "POST" && request.path.ends_with(&tails))
     };
     while !opened() {
-        assert!(started.elapsed() < Duration::from_secs(20), "no tail");
+        assert!(started.elapsed() < PATIENCE, "no tail");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     // What is asked for before the WebSocket is open is not shown.

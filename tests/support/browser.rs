@@ -20,6 +20,7 @@ use chromiumoxide::cdp::js_protocol::runtime::{self, EventExceptionThrown};
 use chromiumoxide::page::Page;
 use futures_util::StreamExt as _;
 
+use super::patience::PATIENCE;
 use super::peers;
 
 /// Held down while another key is pressed.
@@ -192,7 +193,7 @@ impl Tab {
                 return;
             }
             assert!(
-                started.elapsed() < Duration::from_secs(30),
+                started.elapsed() < PATIENCE,
                 "never true in the page: {expression}\nits text: {}\nits errors: {:?}",
                 self.eval("document.body.innerText").await,
                 self.errors(),

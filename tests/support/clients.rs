@@ -9,10 +9,8 @@ use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
 use super::cloud::{Cloud, TOKEN};
+use super::patience::{BUILD, PATIENCE};
 use super::peers::peers;
-
-/// Ends a run that would never end.
-const PATIENCE: Duration = Duration::from_mins(2);
 
 /// How a run ended.
 #[derive(Debug)]
@@ -78,9 +76,9 @@ impl Peer {
             let mut stdin = child.stdin.take().unwrap();
             stdin.write_all(input.as_bytes()).await.unwrap();
         }
-        let output = tokio::time::timeout(PATIENCE, child.wait_with_output())
+        let output = tokio::time::timeout(BUILD, child.wait_with_output())
             .await
-            .unwrap_or_else(|_| panic!("`{}` has not ended in {PATIENCE:?}", args.join(" ")))
+            .unwrap_or_else(|_| panic!("`{}` has not ended in {BUILD:?}", args.join(" ")))
             .unwrap();
         let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
         let stderr = String::from_utf8_lossy(&output.stderr);
@@ -240,7 +238,7 @@ impl Running {
             }
             None
         };
-        match tokio::time::timeout(Duration::from_secs(30), waiting).await {
+        match tokio::time::timeout(PATIENCE, waiting).await {
             Ok(Some(line)) => line,
             _ => panic!("never said `{part}`, but:\n{}", self.said.join("\n")),
         }
@@ -249,7 +247,7 @@ impl Running {
     /// Asks it to end, as Ctrl-C does, and waits until it has.
     pub async fn interrupt(mut self) {
         super::signal(self.child.id().unwrap(), "INT");
-        tokio::time::timeout(Duration::from_secs(30), self.child.wait())
+        tokio::time::timeout(PATIENCE, self.child.wait())
             .await
             .expect("does not end when it is interrupted")
             .unwrap();

@@ -7,12 +7,8 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
+use super::patience::{BUILD, FIRST_BUILD, PATIENCE};
 use super::{Socket, Tiny, client, signal};
-
-/// How long the first build may take, with all that has to be fetched for it.
-pub(super) const FIRST: Duration = Duration::from_mins(15);
-/// How long anything else may take, while another test may be compiling from cold.
-pub(super) const PATIENCE: Duration = Duration::from_mins(3);
 
 /// A running `tiny dev --json`.
 pub struct Dev {
@@ -66,7 +62,7 @@ impl Dev {
     }
 
     pub async fn ready(&mut self) -> Value {
-        self.awaits("ready", FIRST, |_| true).await
+        self.awaits("ready", FIRST_BUILD, |_| true).await
     }
 
     /// Waits for the next event of this name.
@@ -76,7 +72,7 @@ impl Dev {
 
     /// Waits for the next event of this name that fits.
     pub async fn event_where(&mut self, name: &str, fits: impl Fn(&Value) -> bool) -> Value {
-        self.awaits(name, PATIENCE, fits).await
+        self.awaits(name, BUILD, fits).await
     }
 
     async fn awaits(
@@ -163,7 +159,7 @@ impl Dev {
 
     /// Asks until the answer fits.
     pub async fn json_until(&self, path: &str, fits: impl Fn(&Value) -> bool) -> Value {
-        self.json_within(Duration::from_secs(20), path, fits).await
+        self.json_within(PATIENCE, path, fits).await
     }
 
     pub async fn json_within(
@@ -227,7 +223,7 @@ impl Dev {
     /// SIGINT, as Ctrl-C sends it; gives the exit code.
     pub async fn interrupt(mut self) -> (Option<i32>, Tiny) {
         signal(self.pid(), "INT");
-        let status = tokio::time::timeout(Duration::from_secs(20), self.child.wait())
+        let status = tokio::time::timeout(PATIENCE, self.child.wait())
             .await
             .expect("tiny did not end after Ctrl-C")
             .unwrap();

@@ -16,6 +16,7 @@ mod client;
 mod clients;
 mod cloud;
 mod dev;
+mod patience;
 mod peers;
 mod port;
 mod processes;
@@ -31,9 +32,12 @@ pub use client::client;
 pub use clients::{Alchemy, Running, Wrangler};
 pub use cloud::{Cloud, Request};
 pub use dev::Dev;
+pub use patience::{FIRST_BUILD, PATIENCE};
 pub use peers::{Peers, cache, peers};
 pub use port::free_port;
-pub use processes::{children, eventually, is_alive, processes, signal, workerds};
+pub use processes::{
+    children, eventually, eventually_within, is_alive, processes, signal, workerds,
+};
 pub use project::{Tiny, checkout, workspace_of_tests};
 pub use ran::Ran;
 pub use socket::Socket;

@@ -1,5 +1,7 @@
 use std::time::{Duration, Instant};
 
+use super::patience::PATIENCE;
+
 /// Processes whose command line has all of these words.
 pub fn processes(words: &[&str]) -> Vec<u32> {
     std::fs::read_dir("/proc")
@@ -46,9 +48,13 @@ pub fn is_alive(pid: u32) -> bool {
 
 /// Waits until it holds.
 pub async fn eventually(what: &str, holds: impl Fn() -> bool) {
+    eventually_within(PATIENCE, what, holds).await;
+}
+
+pub async fn eventually_within(patience: Duration, what: &str, holds: impl Fn() -> bool) {
     let started = Instant::now();
     while !holds() {
-        assert!(started.elapsed() < Duration::from_secs(15), "never: {what}");
+        assert!(started.elapsed() < patience, "never: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

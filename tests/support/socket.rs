@@ -6,6 +6,8 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
+use super::patience::PATIENCE;
+
 /// A WebSocket that stays open until it is dropped.
 pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
@@ -59,7 +61,7 @@ impl Socket {
     }
 
     async fn next(&mut self) -> Message {
-        tokio::time::timeout(Duration::from_secs(20), self.0.next())
+        tokio::time::timeout(PATIENCE, self.0.next())
             .await
             .expect("nothing came through the WebSocket in time")
             .expect("the WebSocket ended without a word")

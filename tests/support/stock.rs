@@ -13,11 +13,10 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot};
 
+use super::patience::PATIENCE;
 use super::peers::peers;
 use super::project::{checkout, workspace_of_tests};
 
-/// How long clients may take until they agree.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// More of the places where clients differ, nobody reads.
 const SHOWN: usize = 60;
 

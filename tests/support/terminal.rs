@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Child;
 
-use super::dev::{FIRST, PATIENCE};
+use super::patience::{BUILD, FIRST_BUILD, PATIENCE};
 use super::{Tiny, client, free_port};
 
 /// A running `tiny dev` in a terminal of its own.
@@ -24,7 +24,7 @@ impl Terminal {
     pub(super) async fn start(project: Tiny) -> Self {
         let port = free_port();
         let mut terminal = Self::open(project, &["dev", "--port", &port.to_string()], port);
-        terminal.waits_for("ready in", FIRST).await;
+        terminal.waits_for("ready in", FIRST_BUILD).await;
         // The keys are explained when they are listened to.
         terminal.shows("q quit").await;
         terminal
@@ -76,7 +76,7 @@ impl Terminal {
 
     /// Waits for this text after the last one that was waited for.
     pub async fn shows(&mut self, text: &str) {
-        self.waits_for(text, PATIENCE).await;
+        self.waits_for(text, BUILD).await;
     }
 
     async fn waits_for(&mut self, text: &str, patience: Duration) {
@@ -97,7 +97,7 @@ impl Terminal {
 
     /// The same, with a build before it.
     pub async fn waits_long_for(&mut self, text: &str) {
-        self.waits_for(text, FIRST).await;
+        self.waits_for(text, FIRST_BUILD).await;
     }
 
     /// All that was ever shown.
@@ -124,7 +124,7 @@ impl Terminal {
 
     /// The same, and gives the project back.
     pub async fn ends_with_project(mut self) -> (Option<i32>, Tiny) {
-        let status = tokio::time::timeout(Duration::from_secs(20), self.child.wait())
+        let status = tokio::time::timeout(PATIENCE, self.child.wait())
             .await
             .unwrap_or_else(|_| panic!("tiny did not end:\n{}", self.screen()))
             .unwrap();

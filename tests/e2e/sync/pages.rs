@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::converging::op;
 use super::{Chance, Stock, add, sync};
-use crate::support::{Browser, Client, Dev, Tab, Tiny, agree};
+use crate::support::{Browser, Client, Dev, PATIENCE, Tab, Tiny, agree};
 
 const USER: &str = "pages";
 /// Edits by whoever comes.
@@ -107,7 +107,7 @@ async fn same(tab: &Tab, client: &Client) {
             return;
         }
         assert!(
-            started.elapsed() < Duration::from_secs(30),
+            started.elapsed() < PATIENCE,
             "the page has {}\n{} has {}",
             tab.eval("stock.getMergeableContent()").await,
             client.id(),
