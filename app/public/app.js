@@ -326,13 +326,14 @@ function showFilter(name) {
   say(`${list.length} shown`);
 }
 
-function showUsage({ storage, warnings }) {
+function showUsage({ storage, warnings, archived }) {
   const { bytes, level } = storage;
   $("usage").dataset.level = level;
   $("usage-text").textContent = sentence(storage);
   $("meter").value = bytes;
   $("warnings").replaceChildren(...warnings.map(item));
   $("warnings").hidden = warnings.length === 0;
+  if ($("archived")) $("archived").textContent = archived;
 }
 
 function item(text) {

@@ -11,7 +11,7 @@ export class Usage {
   #timer = 0;
   #asked = -OFTEN_MS;
 
-  /** `show({ storage, warnings })` is called with each answer. */
+  /** `show({ storage, warnings, archived })` is called with each answer. */
   constructor(url, show) {
     this.#url = url;
     this.#show = show;
@@ -30,8 +30,8 @@ export class Usage {
     try {
       const response = await fetch(this.#url, { headers: { accept: "application/json" } });
       if (!response.ok) throw new Error(response.statusText);
-      const { storage, warnings = [] } = await response.json();
-      this.#show({ storage, warnings });
+      const { storage, warnings = [], archived } = await response.json();
+      this.#show({ storage, warnings, archived });
     } catch {
       // Whether there is a server, the connection tells.
     }

@@ -1,5 +1,6 @@
 //! Responses, and the headers that keep what is in them from being misused.
 
+use serde::Serialize;
 use wasm_bindgen::JsValue;
 use worker::js_sys::{Reflect, Uint8Array};
 use worker::web_sys::{Headers, Response, ResponseInit};
@@ -98,8 +99,9 @@ pub fn page(status: u16, page: &str) -> Result<Response, JsValue> {
 }
 
 /// What a program asked for, or why it can't have it.
-pub fn json(status: u16, json: &serde_json::Value) -> Result<Response, JsValue> {
-    Response::new_with_opt_str_and_init(Some(&json.to_string()), &init(status, JSON)?)
+pub fn json(status: u16, answer: &impl Serialize) -> Result<Response, JsValue> {
+    let json = serde_json::to_string(answer).map_err(|error| error.to_string())?;
+    Response::new_with_opt_str_and_init(Some(&json), &init(status, JSON)?)
 }
 
 /// The same response, which sets a cookie as well.

@@ -7,6 +7,7 @@ use worker::wasm_bindgen_futures::JsFuture;
 use worker::web_sys::{Headers, Request, RequestInit, Response};
 
 use crate::answer;
+use crate::archive_page::{self, View};
 use crate::call::{self, Call};
 use crate::identity::query_value;
 use crate::js::Stub;
@@ -57,25 +58,26 @@ impl Question {
 /// What somebody wants of what their list has archived.
 pub struct Wish {
     pub stub: Stub,
-    /// The query of its address.
-    pub query: String,
+    pub view: View,
     pub posts: bool,
+    /// Whether it is a person's, who is to see a page.
+    pub on_page: bool,
 }
 
 impl Wish {
-    /// The object's answer, or why the wish makes no sense.
+    /// The object's answer, or one that is made of it here, or why the wish makes no sense.
     pub async fn ask(
         self,
         request: Request,
         headers: &Headers,
     ) -> Result<Result<Promise, Response>, JsValue> {
-        let value = |from: &str, name| query_value(from, name).and_then(Result::ok);
         let wish = if self.posts {
             let form = match body(request, headers, FORM).await? {
                 Ok(form) => form,
                 Err(refusal) => return Ok(Err(refusal)),
             };
-            match (value(&form, "action").as_deref(), value(&form, "id")) {
+            let value = |name| query_value(&form, name).and_then(Result::ok);
+            match (value("action").as_deref(), value("id")) {
                 (Some("restore"), Some(id)) => Call::Restore(id),
                 (Some("restore-some"), None) => Call::RestoreSome,
                 _ => {
@@ -84,13 +86,24 @@ impl Wish {
                 }
             }
         } else {
-            let from = value(&self.query, "from").and_then(|from| from.parse().ok());
             Call::Search {
-                written: value(&self.query, "q").unwrap_or_default(),
-                from: from.unwrap_or(0),
+                written: self.view.written.clone(),
+                from: self.view.from,
             }
         };
-        call(&self.stub, &wish).map(Ok)
+        match (self.on_page, self.posts) {
+            (false, _) => call(&self.stub, &wish).map(Ok),
+            (true, false) => {
+                let found = answer_of(&self.stub, &wish).await?;
+                answer::page(200, &archive_page::render(&self.view, &found)).map(Err)
+            }
+            (true, true) => {
+                // One that is back already is what was wished for, too.
+                JsFuture::from(call(&self.stub, &wish)?).await?;
+                let there = self.view.address(self.view.from);
+                answer::text(303, "Done.", &[("location", &there)]).map(Err)
+            }
+        }
     }
 }
 

@@ -156,6 +156,31 @@ impl Late {
     }
 }
 
+/// An archived todo as it is found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resting {
+    pub id: String,
+    pub text: String,
+    pub notes: Option<String>,
+    pub due: Option<String>,
+    pub completed: bool,
+    /// When it was last changed, in milliseconds since 1970.
+    pub updated: u64,
+    /// When it left its list.
+    pub archived: u64,
+}
+
+/// What is found at a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Findings {
+    /// The newest first.
+    pub todos: Vec<Resting>,
+    /// How many stand before what is found next, if there may be more.
+    pub next: Option<u32>,
+    /// How many are archived in all.
+    pub archived: u64,
+}
+
 /// What comes of an archived todo.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {

@@ -574,8 +574,7 @@ impl Awake {
             notes::write(&self.disk, HOME, here.name())?;
         }
         let region = known.unwrap_or(here);
-        let home = serde_json::to_value(Home { region }).map_err(|error| error.to_string())?;
-        answer::json(200, &home)
+        answer::json(200, &Home { region })
     }
 
     /// Answers a question about the organisation whose object this is.

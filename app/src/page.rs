@@ -322,7 +322,7 @@ fn editor(post: &str, todo: &Shown<'_>) -> Markup {
 }
 
 /// `2026-12-03` as people write it; nothing for what is no day.
-fn in_words(day: &str) -> Option<String> {
+pub fn in_words(day: &str) -> Option<String> {
     const MONTHS: [&str; 12] = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ];
@@ -385,6 +385,9 @@ fn store(links: &Links, sheet: &Sheet<'_>) -> Markup {
                 p.links {
                     a href=(links.to("/usage")) { "Usage" }
                     a href=(links.to("/export")) download { "Export" }
+                    @if let Some(archived) = sheet.archived {
+                        a href=(links.to("/archive")) { "Archive " span #archived .count { (archived) } }
+                    }
                     @if sheet.right == Right::Own {
                         button.plain type="button" popovertarget="import" { "Import" }
                         button.plain.live type="button" popovertarget="backups" { "Backups" }
@@ -575,6 +578,7 @@ mod tests {
             rows,
             content: None,
             size: 12_288,
+            archived: None,
         }
     }
 

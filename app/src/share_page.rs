@@ -1,9 +1,10 @@
 //! The page of a list's share links, for browsers without JavaScript.
 
-use maud::{DOCTYPE, Markup, html};
+use maud::{Markup, html};
 
 use crate::hop::Visit;
 use crate::identity::encode;
+use crate::lesser_page::document;
 use crate::share::{LABEL, Share, right_name};
 
 /// `made` is a link that was made just now: it is shown this once.
@@ -68,24 +69,6 @@ pub fn refusal(why: &str) -> String {
             p { a href="/" { "Your own list" } }
         },
     )
-}
-
-fn document(title: &str, main: &Markup) -> String {
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (title) " – tiny" }
-                link rel="icon" href="/icon.svg" type="image/svg+xml";
-                link rel="stylesheet" href="/style.css";
-            }
-            body { main { (main) } }
-        }
-    }
-    .into_string()
 }
 
 /// `path`, for the same user.

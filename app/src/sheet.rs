@@ -64,13 +64,21 @@ pub struct Sheet<'l> {
     pub content: Option<String>,
     /// Bytes that the object's database takes.
     pub size: u64,
+    /// How many todos rest in the archive; nothing where there is none, or it is not the visitor's.
+    pub archived: Option<u64>,
 }
 
 /// Bytes of content that go with a page at most.
 const CONTENT: usize = 256 * 1024;
 
 impl<'l> Sheet<'l> {
-    pub fn of(list: &'l mut List, visit: &Visit, right: Right, size: u64) -> Self {
+    pub fn of(
+        list: &'l mut List,
+        visit: &Visit,
+        right: Right,
+        size: u64,
+        archived: Option<u64>,
+    ) -> Self {
         let counts = list.counts();
         let content = list.content(CONTENT);
         Self {
@@ -80,6 +88,7 @@ impl<'l> Sheet<'l> {
             rows: list.window(visit.filter, visit.from, limit::PAGE),
             content,
             size,
+            archived,
         }
     }
 }

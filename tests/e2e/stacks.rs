@@ -488,6 +488,10 @@ async fn what_rests_is_searched_in_the_archive_and_comes_back_when_it_is_touched
     // Nobody touches it any more, so it rests again.
     rests(&dev, "alice", &["Grüner Tee", "black tea"]).await;
 
+    on_its_page_people_find_it_and_put_it_back(&dev).await;
+    alice.sees("3", "text", "black tea").await;
+    rests(&dev, "alice", &["Grüner Tee", "black tea"]).await;
+
     // A form that edits one brings it back first.
     post(&dev, "userId=alice", "action=toggle&id=3").await;
     alice.sees("3", "completed", false).await;
@@ -506,6 +510,33 @@ async fn what_rests_is_searched_in_the_archive_and_comes_back_when_it_is_touched
     )
     .unwrap();
     assert_eq!(all, json!({"restored": ["1"], "left": 0}));
+}
+
+async fn on_its_page_people_find_it_and_put_it_back(dev: &Dev) {
+    let list = dev.text("/?userId=alice").await;
+    let link = r#"href="/archive?userId=alice">Archive <span class="count" id="archived">2<"#;
+    assert!(list.contains(link), "{list}");
+    let asked = dev.client.get(dev.url("/archive?userId=alice&q=black"));
+    let page = asked.header("accept", "text/html").send().await.unwrap();
+    assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
+    let page = page.text().await.unwrap();
+    assert!(
+        page.contains("There are 2.") && page.contains("black tea"),
+        "{page}"
+    );
+    assert!(!page.contains("Grüner"), "{page}");
+    let put_back = dev.client.post(dev.url("/archive?userId=alice&q=black"));
+    let put_back = put_back
+        .header("accept", "text/html")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body("action=restore&id=3");
+    let done = put_back.send().await.unwrap();
+    assert_eq!(done.status(), 303);
+    assert_eq!(done.headers()["location"], "/archive?userId=alice&q=black");
+    // Whoever is nobody yet has no archive.
+    let stranger = dev.client.get(dev.url("/archive"));
+    let stranger = stranger.header("accept", "text/html").send().await.unwrap();
+    assert_eq!(stranger.headers()["location"], "/");
 }
 
 #[tokio::test]

@@ -28,11 +28,15 @@ impl Awake {
         cookie: Option<&str>,
     ) -> Result<Response, JsValue> {
         let size = self.disk.size();
+        let archived = match &self.attic {
+            Some(attic) if ask == Ask::Page && right == Right::Own => Some(attic.count()?),
+            _ => None,
+        };
         let list = self.room(&visit.list)?.list();
         let (kind, body) = match ask {
             Ask::Page => (
                 Kind::Page,
-                page::render(visit, &Sheet::of(list, visit, right, size)),
+                page::render(visit, &Sheet::of(list, visit, right, size, archived)),
             ),
             _ => (Kind::Json, list.todos().to_json()),
         };

@@ -14,7 +14,7 @@ use worker::{SqlStorageValue, console_error};
 
 use super::{Awake, Object};
 use crate::answer;
-use crate::archive::{self, Archived, Late, Outcome, Rest};
+use crate::archive::{self, Archived, Findings, Late, Outcome, Rest, Resting};
 use crate::attic::Attic;
 use crate::database::{Database, Statement};
 use crate::duties::{self, Duty};
@@ -437,7 +437,7 @@ impl Object {
     }
 
     /// What was archived and has these words, the newest first, without the first `from`.
-    pub(super) async fn search(&self, written: &str, from: u32) -> Result<Json, JsValue> {
+    pub(super) async fn search(&self, written: &str, from: u32) -> Result<Findings, JsValue> {
         let list = &*self.phases.name;
         let columns = "id, version, text, notes, due, completed, updated_at, archived_at";
         let (most, from) = (archive::PAGE, from);
@@ -464,25 +464,24 @@ impl Object {
         let full = u32::try_from(found.len()).is_ok_and(|found| found == most);
         let counts = found.into_iter();
         let counts = counts.filter(|found| versions.get(&found.id) == Some(&found.version));
-        let todos: Vec<Json> = counts.map(Found::into_json).collect();
-        Ok(json!({
-            "todos": todos,
-            "next": full.then(|| from + most),
-            "archived": awake.attic()?.count()?,
-        }))
+        Ok(Findings {
+            todos: counts.map(Resting::from).collect(),
+            next: full.then(|| from + most),
+            archived: awake.attic()?.count()?,
+        })
     }
 }
 
-impl Found {
-    fn into_json(self) -> Json {
-        json!({
-            "id": self.id,
-            "text": self.text,
-            "notes": self.notes,
-            "due": self.due,
-            "completed": self.completed != 0,
-            "updated": self.updated_at,
-            "archived": self.archived_at,
-        })
+impl From<Found> for Resting {
+    fn from(found: Found) -> Self {
+        Self {
+            id: found.id,
+            text: found.text,
+            notes: found.notes,
+            due: found.due,
+            completed: found.completed != 0,
+            updated: found.updated_at,
+            archived: found.archived_at,
+        }
     }
 }

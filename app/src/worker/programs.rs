@@ -1,4 +1,4 @@
-//! What programs ask: of organisations, and of what was archived.
+//! What is asked of organisations, and of what was archived.
 
 use wasm_bindgen::JsValue;
 use worker::web_sys::Request;
@@ -6,6 +6,7 @@ use worker::web_sys::Request;
 use super::{Asked, FOREIGN_PAGE, NO_STORES, Next, is_owner, sharding};
 use crate::answer::text;
 use crate::api::{self, Question, Wish};
+use crate::archive_page::View;
 use crate::identity::{Source, identify, query_value};
 use crate::org::{About, Api, Caller};
 use crate::shard::{self, Sharding};
@@ -37,17 +38,31 @@ pub(super) fn next_archive(request: &Request, asked: &Asked<'_>) -> Result<Next,
         Ok(identity) => identity,
         Err(refusal) => return refuse(refusal.status(), &refusal.to_string()),
     };
+    let accept = asked.headers.get("accept")?.unwrap_or_default();
+    let on_page = accept.contains("text/html");
     if identity.source == Source::New {
-        return refuse(401, "Say who you are: send a token.");
+        return if on_page {
+            text(303, "Begin with a list.", &[("location", "/")]).map(Next::Answer)
+        } else {
+            refuse(401, "Say who you are: send a token.")
+        };
     }
     let place = sharding.own(&identity.user, None)?;
     let stores = bindings.stores().ok_or(NO_STORES)?;
+    let value = |name| query_value(address.query, name).and_then(Result::ok);
+    let from = value("from").and_then(|from| from.parse().ok());
+    let view = View {
+        user: (identity.source == Source::Query).then(|| identity.user.clone()),
+        written: value("q").unwrap_or_default(),
+        from: from.unwrap_or(0),
+    };
     Ok(Next::Archive {
         user: identity.user,
         wish: Wish {
             stub: stores.get_by_name(&place.object)?,
-            query: address.query.to_owned(),
+            view,
             posts,
+            on_page,
         },
     })
 }
