@@ -2,7 +2,7 @@
 // do appears by itself. Without this the page's forms do the same, a page load at a time.
 
 import { Connection } from "./connection.js";
-import { makeImportable, makeRestorable, makeShareable } from "./dialogs.js";
+import { makeImportable, makeLeavable, makeRestorable, makeShareable } from "./dialogs.js";
 import { makeDraggable } from "./drag.js";
 import { eachDay } from "./due.js";
 import { Edits } from "./edits.js";
@@ -10,7 +10,7 @@ import { showPresence } from "./here.js";
 import { listenToKeys } from "./keys.js";
 import { List } from "./list.js";
 import { closeEditor, editedCells, fillEditor, openEditor } from "./row.js";
-import { Shelf } from "./shelf.js";
+import { forgetAll, nameOf, Shelf } from "./shelf.js";
 import { read } from "./stamps.js";
 import { createMergeableStore } from "./tinybase.js";
 import { FILTERS, Todos } from "./todos.js";
@@ -20,7 +20,7 @@ const $ = (id) => document.getElementById(id);
 const page = document.body.dataset;
 const mayWrite = page.right !== "read";
 /** Of this list, as this user sees it, in what the browser keeps. */
-const name = `todos of ${page.user} at ${page.sync}`;
+const name = nameOf(page.user, page.sync);
 const unsentKey = `unsent ${name}`;
 /** With these codes the server refuses what this page sends; with others, the page. */
 const REFUSED_EDITS = [1007, 1008, 1009, 4507];
@@ -282,6 +282,14 @@ if (page.right === "own") {
   makeImportable(page.import);
   makeRestorable(page.backups);
 }
+
+makeLeavable(
+  () => connection.unsent,
+  async () => {
+    await shelf.clear();
+    await forgetAll(page.user);
+  },
+);
 
 // What is shown
 

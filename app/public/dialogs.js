@@ -1,4 +1,5 @@
-// What only the owner of a list sees: sharing it, taking a file into it, and what it was before.
+// What opens over the page: sharing a list, taking a file into it, what it was before, and signing
+// out.
 
 const $ = (id) => document.getElementById(id);
 const JSON_PLEASE = { accept: "application/json" };
@@ -155,4 +156,19 @@ export function makeRestorable(url) {
     trying(problem, showBackups);
   });
   $("backup-make").addEventListener("click", () => act({ action: "make" }, "Backed up."));
+}
+
+/** Before somebody leaves, `forget` takes what is theirs from this device. `unsent()`: how many of their edits the server lacks. */
+export function makeLeavable(unsent, forget) {
+  $("leave")?.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const count = unsent();
+    const what = count === 1 ? "One change is" : `${count} changes are`;
+    if (count && !confirm(`${what} not on the server yet, and would be lost. Sign out?`)) return;
+    try {
+      await forget();
+    } finally {
+      event.target.submit();
+    }
+  });
 }

@@ -8,6 +8,29 @@ const SOON_MS = 150;
 /** Writing takes the whole store: a long one is written for at most this part of the time. */
 const SHARE = 1 / 20;
 
+/** Of the list that a user gets at this address. */
+export const nameOf = (user, url) => `todos of ${user} at ${url}`;
+
+/** Takes all that is kept for a user from this browser, pages too. */
+export async function forgetAll(user) {
+  const theirs = nameOf(user, "");
+  for (const key of Object.keys(localStorage)) if (key.includes(theirs)) localStorage.removeItem(key);
+  for (const { name } of await indexedDB.databases()) if (name.startsWith(theirs)) await drop(name);
+  // There are none in pages without TLS.
+  for (const name of (await globalThis.caches?.keys()) ?? []) {
+    const cache = await caches.open(name);
+    for (const request of await cache.keys()) {
+      if (new URL(request.url).pathname === "/") await cache.delete(request);
+    }
+  }
+}
+
+const drop = (name) =>
+  new Promise((resolve) => {
+    const request = indexedDB.deleteDatabase(name);
+    request.onsuccess = request.onerror = request.onblocked = resolve;
+  });
+
 export class Shelf {
   #store;
   #name;
@@ -60,13 +83,7 @@ export class Shelf {
     clearTimeout(this.#timer);
     this.#journal.read(() => {});
     this.#journal.forget(this.#journal.mark());
-    await this.#alone(
-      () =>
-        new Promise((resolve) => {
-          const request = indexedDB.deleteDatabase(this.#name);
-          request.onsuccess = request.onerror = request.onblocked = resolve;
-        }),
-    );
+    await this.#alone(() => drop(this.#name));
   }
 
   get #written() {

@@ -4,7 +4,7 @@
 //! answers by it.
 
 use crate::filter::Filter;
-use crate::identity::{decode, encode};
+use crate::identity::{self, decode, encode};
 use crate::sheet::Right;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,6 +133,13 @@ pub struct Visit {
     pub filter: Filter,
     /// How many of the todos that the filter shows stand before the first on the page.
     pub from: usize,
+}
+
+impl Visit {
+    /// Whether nobody has said who this is.
+    pub fn is_guest(&self) -> bool {
+        identity::is_anonymous(&self.user)
+    }
 }
 
 /// What lets a visitor in.

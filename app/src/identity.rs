@@ -191,6 +191,11 @@ pub fn anonymous(now_ms: u64, random: u64) -> String {
     format!("anon-{now_ms}-{tail}")
 }
 
+/// Whether an id is one of [`anonymous`].
+pub fn is_anonymous(user: &str) -> bool {
+    user.starts_with("anon-")
+}
+
 fn bearer(authorization: &str) -> Option<&str> {
     let (scheme, token) = authorization.split_once(' ').unwrap_or((authorization, ""));
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tinybase::{Store, Value};
 
+use crate::identity::is_anonymous;
 use crate::todos::push_json;
 
 const PREFIX: &str = "here/";
@@ -27,7 +28,7 @@ impl Who {
             .iter()
             .fold(0, |number, byte| number << 8 | u64::from(*byte));
         let id = format!("{number:012x}");
-        let name = if user.starts_with("anon-") {
+        let name = if is_anonymous(user) {
             format!("Guest {}", &id[..4])
         } else {
             user.to_owned()

@@ -10,7 +10,7 @@ use worker::worker_sys;
 use crate::address::{Address, from_own_page};
 use crate::answer::{self, TEXT};
 use crate::hop::Ask;
-use crate::identity::{Credentials, Identity, Source, anonymous};
+use crate::identity::{Credentials, Identity, Source, anonymous, is_anonymous};
 use crate::js::{self, Bindings, now, random};
 use crate::session;
 use crate::signature::Key;
@@ -99,12 +99,8 @@ impl Asked<'_> {
             stale,
             ..
         } = identity;
-        let renewed = || {
-            key.is_none()
-                && *source == Source::Cookie
-                && ask == Ask::Page
-                && user.starts_with("anon-")
-        };
+        let renewed =
+            || key.is_none() && *source == Source::Cookie && ask == Ask::Page && is_anonymous(user);
         if *source == Source::New || *stale || renewed() {
             self.session(identity, key)
         } else {

@@ -24,8 +24,11 @@ fn passing(user: &str, seconds: u64) -> String {
     format!("{header}.{claims}.{signature}")
 }
 
+/// Names of what the browser keeps.
+const KEPT: &str = "indexedDB.databases().then((all) => all.map(({ name }) => name))";
+
 #[tokio::test]
-async fn a_socket_ends_with_its_session_and_never_becomes_somebody_elses() {
+async fn what_is_open_ends_with_its_session_and_never_becomes_somebody_elses() {
     let port = free_port();
     let project = signed("safety-sockets", "SESSION_SECRET=hush\n").arg("--no-live-reload");
     let dev = project.dev_on(port).await;
@@ -34,8 +37,12 @@ async fn a_socket_ends_with_its_session_and_never_becomes_somebody_elses() {
 
     let browser = Browser::open().await;
     let tab = browser.page(&dev.url("/")).await;
-    signs_in(&tab, ALICE).await;
-    tab.go(&dev.url("/")).await;
+    connected(&tab).await;
+    tab.click("[popovertarget=session]").await;
+    assert_eq!(tab.violations().await, Vec::<String>::new());
+    tab.type_into("[name=token]", ALICE).await;
+    tab.press("[name=token]", "Enter").await;
+    tab.until("document.body.dataset.user === 'alice'").await;
     connected(&tab).await;
     tab.type_into("#new", "of Alice").await;
     tab.press("#new", "Enter").await;
@@ -53,6 +60,20 @@ async fn a_socket_ends_with_its_session_and_never_becomes_somebody_elses() {
     connected(&tab).await;
     assert!(as_user(&dev, BOB).texts("/todos").await.is_empty());
     gets(&as_user(&dev, ALICE), &["tea", "of Alice"]).await;
+
+    // And leaves, with all that this browser kept for him.
+    tab.until(&format!(
+        "{KEPT}.then((kept) => kept.includes('todos of bob at /sync'))"
+    ))
+    .await;
+    tab.click("[popovertarget=session]").await;
+    tab.click("#leave button").await;
+    tab.until("document.body.dataset.user.startsWith('anon-')")
+        .await;
+    tab.until(&format!(
+        "{KEPT}.then((kept) => !kept.includes('todos of bob at /sync'))"
+    ))
+    .await;
     browser.close().await;
 }
 
