@@ -33,6 +33,11 @@ const FILES = [
 const FOREVER = /^\/vendor\//;
 /** So long a network that answers nothing is waited for. */
 const PATIENCE_MS = 5_000;
+/** The same for the files of a page that the network had: others might not fit it. */
+const PATIENCE_FOR_FILES_MS = 30_000;
+
+/** Whether the last page is one that was kept. */
+let pageWasKept = false;
 
 addEventListener("install", (event) => {
   skipWaiting();
@@ -48,12 +53,12 @@ addEventListener("fetch", (event) => {
   const url = new URL(request.url);
   if (request.method !== "GET" || url.origin !== location.origin) return;
   if (request.mode === "navigate") {
-    if (url.pathname === "/") event.respondWith(freshest(event, pageKey(url)));
+    if (url.pathname === "/") event.respondWith(page(event, pageKey(url)));
   } else if (FOREVER.test(url.pathname)) {
     event.respondWith(kept(request));
   } else if (FILES.includes(url.pathname) && !url.search) {
     // With a query somebody wants the file as it is now: live reload does.
-    event.respondWith(freshest(event, url.pathname));
+    event.respondWith(file(event, url.pathname));
   }
 });
 
@@ -92,18 +97,30 @@ async function kept(request) {
   return response;
 }
 
+async function page(event, key) {
+  const { response, wasKept } = await freshest(event, key, PATIENCE_MS);
+  pageWasKept = wasKept;
+  return response;
+}
+
+async function file(event, key) {
+  const { response } = await freshest(event, key, pageWasKept ? 0 : PATIENCE_FOR_FILES_MS);
+  return response;
+}
+
 /** From the network, or what it last answered. */
-async function freshest(event, key) {
+async function freshest(event, key, patience) {
   const cache = await caches.open(CACHE);
   const found = await cache.match(key);
   const answer = fetch(event.request).then(async (response) => {
     await remember(cache, key, response);
-    return response;
+    return { response, wasKept: false };
   });
   event.waitUntil(answer.catch(() => {}));
   if (!found) return answer;
-  const tooLong = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS, found));
-  return Promise.race([answer.catch(() => found), tooLong]);
+  const kept = { response: found, wasKept: true };
+  const tooLong = new Promise((resolve) => setTimeout(resolve, patience, kept));
+  return Promise.race([answer.catch(() => kept), tooLong]);
 }
 
 /** Who may not see a page any more does not see the last one either. */

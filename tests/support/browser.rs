@@ -194,9 +194,10 @@ impl Tab {
             }
             assert!(
                 started.elapsed() < PATIENCE,
-                "never true in the page: {expression}\nits text: {}\nits errors: {:?}",
+                "never true in the page: {expression}\nits text: {}\nits errors: {:?}\nasked for: {:#?}",
                 self.eval("document.body.innerText").await,
                 self.errors(),
+                self.urls(),
             );
             tokio::time::sleep(Duration::from_millis(30)).await;
         }
