@@ -82,9 +82,9 @@ pub struct Room {
 
 /// What all who sync were told last, and what they are still to be told.
 ///
-/// A message to a thousand sockets takes the platform tens of milliseconds. So a broadcast is
-/// followed by a pause that is the longer the more there are, and what changes meanwhile is told
-/// at once when it is over.
+/// A message to a thousand sockets takes the platform tens of milliseconds, and meanwhile others wait
+/// to be heard. So what is edited soon after such a broadcast is not told on by itself, but a moment
+/// later together with what had waited behind it.
 #[derive(Default)]
 struct Told {
     at: u64,
@@ -93,14 +93,17 @@ struct Told {
 
 struct Waiting {
     batch: Batch,
+    until: u64,
     /// The one who knows already, if all of it comes from one.
     from: Option<MemberId>,
 }
 
-/// How many sockets a broadcast may reach for each millisecond of pause after it.
-const SOCKETS_A_MS: usize = 20;
-/// Shorter pauses are not made.
-const SHORTEST_PAUSE: u64 = 5;
+/// Fewer sockets are told at once, whatever happens.
+const MANY: usize = 100;
+/// How many sockets are told in a millisecond at least, even by a slow machine.
+const SOCKETS_A_MS: usize = 5;
+/// How long edits are gathered, in milliseconds. Those that waited are heard in much less.
+const GATHER_MS: u64 = 5;
 
 struct Plain {
     todos: Todos,
@@ -543,7 +546,7 @@ impl Room {
         turn
     }
 
-    /// Tells all who sync, now or when the pause is over.
+    /// Tells all who sync, now or in a moment.
     fn tell(
         &mut self,
         batch: Batch,
@@ -552,15 +555,16 @@ impl Room {
         now: u64,
         turn: &mut Turn,
     ) {
-        let pause = u64::try_from(self.members.len() / SOCKETS_A_MS).unwrap_or(u64::MAX);
-        let over = self.told.at.saturating_add(pause);
+        let listeners = self.members.len();
+        let telling = u64::try_from(listeners / SOCKETS_A_MS).unwrap_or(u64::MAX);
         if let Some(waiting) = &mut self.told.waiting {
             waiting.batch.absorb(batch);
             waiting.from = waiting.from.filter(|first| Some(*first) == from);
-            turn.flush = Some(over);
-        } else if pause >= SHORTEST_PAUSE && now < over {
-            self.told.waiting = Some(Waiting { batch, from });
-            turn.flush = Some(over);
+            turn.flush = Some(waiting.until);
+        } else if listeners >= MANY && now < self.told.at.saturating_add(telling) {
+            let until = now + GATHER_MS;
+            self.told.waiting = Some(Waiting { batch, until, from });
+            turn.flush = Some(until);
         } else {
             self.told.at = now;
             let texts = match news {
@@ -575,7 +579,7 @@ impl Room {
     /// Tells what had to wait. [`Turn::flush`] says when.
     pub fn flush(&mut self, now: u64) -> Turn {
         let mut turn = Turn::default();
-        if let Some(Waiting { batch, from }) = self.told.waiting.take() {
+        if let Some(Waiting { batch, from, .. }) = self.told.waiting.take() {
             self.told.at = now;
             let texts = frame_of(SERVER, &self.list.news(&batch), now);
             let to = To::Syncing { but: from };
