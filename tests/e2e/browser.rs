@@ -130,12 +130,13 @@ async fn the_first_page_has_the_todos_and_asks_nobody_else(dev: &Dev, browser: &
     let moved = tab
         .eval(
             "new Promise((done) => { const moved = []; new PerformanceObserver((list) => { \
-             for (const { sources } of list.getEntries()) moved.push(...sources.map(({ node }) => \
-             node?.closest?.('main') && node.outerHTML)) }).observe({ type: 'layout-shift', buffered: true }); \
-             setTimeout(() => done(moved.filter((html) => html)), 500); })",
+             for (const { startTime, sources } of list.getEntries()) for (const { node, previousRect, currentRect } of sources) \
+             if (node?.closest?.('main')) moved.push([startTime, node.outerHTML, previousRect, currentRect]) \
+             }).observe({ type: 'layout-shift', buffered: true }); \
+             setTimeout(() => done(JSON.stringify(moved)), 500); })",
         )
         .await;
-    assert_eq!(moved, serde_json::json!([]));
+    assert_eq!(moved, "[]");
     assert_eq!(
         tab.eval("document.querySelector('#user').title").await,
         "first"
