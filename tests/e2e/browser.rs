@@ -131,7 +131,7 @@ async fn the_first_page_has_the_todos_and_asks_nobody_else(dev: &Dev, browser: &
         .eval(
             "new Promise((done) => { const moved = []; new PerformanceObserver((list) => { \
              for (const { startTime, sources } of list.getEntries()) for (const { node, previousRect, currentRect } of sources) \
-             if (node?.closest?.('main')) moved.push([startTime, node.outerHTML, previousRect, currentRect]) \
+             if (node?.closest?.('main')) moved.push([startTime, node.cloneNode().outerHTML, previousRect, currentRect]) \
              }).observe({ type: 'layout-shift', buffered: true }); \
              setTimeout(() => done(JSON.stringify(moved)), 500); })",
         )
