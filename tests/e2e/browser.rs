@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Browser, Dev, Held, Tab, Tiny, free_port};
+use crate::support::{Browser, Dev, Held, Tab, Tiny, eventually, free_port};
 
 /// The texts in the list, in order.
 const TEXTS: &str = "[...document.querySelectorAll('#list .text')].map((text) => text.textContent)";
@@ -622,6 +622,10 @@ async fn open_pages_follow_what_is_edited() {
     let browser = Browser::open().await;
     let tab = browser.page(&dev.url("/?userId=alice")).await;
     connected(&tab).await;
+
+    // Whoever is not listening yet loads the page again instead.
+    let listens = |url: &String| url.ends_with("/cdn-cgi/tiny/live");
+    eventually("the page listens", || tab.urls().iter().any(listens)).await;
 
     // A stylesheet is exchanged in place: the page keeps what it remembers.
     tab.eval("window.kept = 'yes'").await;

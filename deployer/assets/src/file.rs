@@ -111,23 +111,35 @@ impl File {
 
     /// Whether it says something else than `before`, its state when the folder was read last.
     ///
-    /// Build tools write files anew without a change. One that was served is compared.
+    /// Build tools write files anew without a change. One that was served as it was then is
+    /// compared; one that was served since says nothing about what pages were made with.
     pub(crate) fn differs_from(&self, before: &Self) -> bool {
         if self.path == before.path && self.stamp == before.stamp {
             return false;
         }
-        let Some(last) = before.last().clone() else {
+        let last = before.last().clone();
+        let Some(last) = last.filter(|last| last.stamp == before.stamp) else {
             return true;
         };
         read(&self.path).map_or(true, |read| read.etag != last.etag)
     }
 
-    /// Keeps what was read of `before`.
+    /// Keeps what was read of `before`, from which it does not differ.
     pub(crate) fn inherit(&self, before: &Self) {
-        if self.path == before.path {
-            let last = before.last().clone();
-            *self.last() = last;
+        if self.path != before.path {
+            return;
         }
+        let last = before.last().clone().map(|last| {
+            if last.stamp != before.stamp || last.stamp == self.stamp {
+                return last;
+            }
+            Arc::new(Read {
+                stamp: self.stamp.clone(),
+                etag: last.etag.clone(),
+                bytes: last.bytes.clone(),
+            })
+        });
+        *self.last() = last;
     }
 
     fn last(&self) -> MutexGuard<'_, Option<Arc<Read>>> {

@@ -148,12 +148,25 @@ async fn changes_are_told_by_their_paths() {
 async fn a_file_that_was_served_and_is_written_again_unchanged_has_not_changed() {
     let site = site(&["served.txt"]).load();
     site.get("/served.txt").await;
-    let file = fs_err::File::options()
-        .write(true)
-        .open(site.site.path("served.txt"))
-        .unwrap();
-    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(9);
-    file.file().set_modified(later).unwrap();
+    for later in [9, 18] {
+        let file = fs_err::File::options()
+            .write(true)
+            .open(site.site.path("served.txt"))
+            .unwrap();
+        let later = std::time::SystemTime::now() + std::time::Duration::from_secs(later);
+        file.file().set_modified(later).unwrap();
+        assert_eq!(site.assets.rescan().unwrap(), Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn a_change_is_told_even_if_somebody_got_it_before_the_folder_was_read_again() {
+    let site = site(&["style.css"]).load();
+    site.get("/style.css").await;
+    site.site.write("style.css", "something else");
+    // Such as a service worker, beside the page that has the old one.
+    site.get("/style.css").await;
+    assert_eq!(site.assets.rescan().unwrap(), ["/style.css"]);
     assert_eq!(site.assets.rescan().unwrap(), Vec::<String>::new());
 }
 
