@@ -1,4 +1,19 @@
-//! Taking addresses apart: where a request goes and whether it came from our own pages.
+//! Taking addresses apart: where a request goes and whether it came from our own pages. And making
+//! those of our own.
+
+use crate::identity::encode;
+
+/// `path` with these fields as its query, in their order.
+pub fn with_query<'f>(path: &str, fields: impl IntoIterator<Item = (&'f str, &'f str)>) -> String {
+    let mut url = path.to_owned();
+    for (name, value) in fields {
+        url.push(if url.len() == path.len() { '?' } else { '&' });
+        url.push_str(name);
+        url.push('=');
+        url.push_str(&encode(value));
+    }
+    url
+}
 
 /// The parts of an absolute `http` URL, as the platform writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

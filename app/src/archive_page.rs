@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 
+use crate::address::with_query;
 use crate::archive::{Findings, PAGE, Resting};
-use crate::identity::encode;
 use crate::lesser_page::document;
 use crate::page::in_words;
 
@@ -27,22 +27,11 @@ impl View {
             (!self.written.is_empty()).then_some(("q", &*self.written)),
             (from > 0).then_some(("from", &*from_text)),
         ];
-        let fields = fields.into_iter().flatten();
-        let fields: Vec<String> = fields
-            .map(|(name, value)| format!("{name}={}", encode(value)))
-            .collect();
-        if fields.is_empty() {
-            "/archive".into()
-        } else {
-            format!("/archive?{}", fields.join("&"))
-        }
+        with_query("/archive", fields.into_iter().flatten())
     }
 
     fn list(&self) -> String {
-        match &self.user {
-            Some(user) => format!("/?userId={}", encode(user)),
-            None => "/".into(),
-        }
+        with_query("/", self.user.as_deref().map(|user| ("userId", user)))
     }
 }
 

@@ -4,9 +4,9 @@ mod dialogs;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use crate::address::with_query;
 use crate::filter::Filter;
 use crate::hop::{Pass, Visit};
-use crate::identity::encode;
 use crate::limit;
 use crate::sheet::{Right, Sheet, Shown};
 use crate::todos::push_json;
@@ -115,14 +115,7 @@ impl Links<'_> {
                 Pass::Own | Pass::Member { .. } => None,
             },
         ];
-        let mut url = path.to_owned();
-        for (name, value) in own.iter().flatten().chain(more) {
-            url.push(if url.len() == path.len() { '?' } else { '&' });
-            url.push_str(name);
-            url.push('=');
-            url.push_str(&encode(value));
-        }
-        url
+        with_query(path, own.iter().flatten().chain(more).copied())
     }
 
     /// The page with a filter, from a todo on.

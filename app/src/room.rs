@@ -39,9 +39,13 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// Whether they may no longer be here; `now` in milliseconds since 1970.
+    /// When they may no longer be here, in milliseconds since 1970.
+    pub fn expires_at(&self) -> Option<u64> {
+        self.until.map(|until| until.saturating_mul(1000))
+    }
+
     fn has_expired(&self, now: u64) -> bool {
-        self.until.is_some_and(|until| until <= now / 1000)
+        self.expires_at().is_some_and(|at| at <= now)
     }
 }
 
@@ -255,8 +259,7 @@ impl Room {
     /// When [`Room::expire`] has somebody to turn out, in milliseconds since 1970.
     pub fn expires_at(&self) -> Option<u64> {
         let members = self.members.values();
-        let until = members.filter_map(|member| member.guest.until).min()?;
-        Some(until.saturating_mul(1000))
+        members.filter_map(|member| member.guest.expires_at()).min()
     }
 
     fn turned_out(&self, reason: &str, is_it: impl Fn(&Guest) -> bool) -> Turn {

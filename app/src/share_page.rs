@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 
+use crate::address::with_query;
 use crate::hop::Visit;
-use crate::identity::encode;
 use crate::lesser_page::document;
 use crate::share::{LABEL, Share, right_name};
 
@@ -73,11 +73,7 @@ pub fn refusal(why: &str) -> String {
 
 /// `path`, for the same user.
 pub fn to(visit: &Visit, path: &str) -> String {
-    if visit.named {
-        format!("{path}?userId={}", encode(&visit.user))
-    } else {
-        path.into()
-    }
+    with_query(path, visit.named.then_some(("userId", &*visit.user)))
 }
 
 #[cfg(test)]

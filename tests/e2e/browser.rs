@@ -14,7 +14,7 @@ fn texts_are(texts: &[&str]) -> String {
     format!("JSON.stringify({TEXTS}) === JSON.stringify({texts})")
 }
 
-async fn connected(tab: &Tab) {
+pub(crate) async fn connected(tab: &Tab) {
     tab.until("document.querySelector('#connection').textContent === 'Connected'")
         .await;
 }

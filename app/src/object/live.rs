@@ -24,7 +24,7 @@ impl Awake {
         list: &str,
         guest: Guest,
     ) -> Result<(), JsValue> {
-        self.expire_at(guest.until.map(|until| until.saturating_mul(1000)))?;
+        self.expire_at(guest.expires_at())?;
         let member = self.places.last_key_value().map_or(0, |(last, _)| last + 1);
         socket.serialize_attachment(Attachment {
             member,

@@ -70,15 +70,22 @@ pub(super) fn share(links: &Links) -> Markup {
         }
         p #share-problem .problem role="alert" hidden {}
         ul #share-list .share-list role="list" aria-label="Links" {}
-        template #share-row {
+        (row("share-row", "Revoke"))
+    };
+    dialog("share", "Share this list", &content)
+}
+
+/// What a list in a dialog has for each thing: what it is, and the one thing to do with it.
+fn row(id: &str, act: &str) -> Markup {
+    html! {
+        template id=(id) {
             li {
                 span.share-label {}
                 span.share-right {}
-                button.plain type="button" { "Revoke" }
+                button.plain type="button" { (act) }
             }
         }
-    };
-    dialog("share", "Share this list", &content)
+    }
 }
 
 pub(super) fn import(links: &Links) -> Markup {
@@ -100,13 +107,7 @@ pub(super) fn backups() -> Markup {
         p #backup-problem .problem role="alert" hidden {}
         p #backup-result role="status" {}
         ul #backup-list .share-list role="list" aria-label="Backups" {}
-        template #backup-row {
-            li {
-                span.share-label {}
-                span.share-right {}
-                button.plain type="button" { "Restore" }
-            }
-        }
+        (row("backup-row", "Restore"))
     };
     dialog("backups", "Backups", &content)
 }

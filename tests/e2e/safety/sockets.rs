@@ -8,6 +8,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use super::{ALICE, Ask, BOB, as_user, signed, texts};
+use crate::browser::connected;
 use crate::support::{Browser, Dev, Tab, free_port};
 
 /// A token of this user's that is good for a few seconds.
@@ -96,11 +97,6 @@ async fn nobody_else_gets_what_a_page_holds(dev: &Dev) {
     assert_eq!(hers.closed().await, 4409);
     let mut his = bob.socket("/sync?as=bob").await;
     assert!(his.text().await.starts_with("S\n"));
-}
-
-async fn connected(tab: &Tab) {
-    tab.until("document.querySelector('#connection').textContent === 'Connected'")
-        .await;
 }
 
 async fn signs_in(tab: &Tab, token: &str) {
