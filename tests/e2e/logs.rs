@@ -1,7 +1,6 @@
 //! `tiny logs`: what deployed workers say.
 
 use std::process::Stdio;
-use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
@@ -41,7 +40,7 @@ impl Logs {
                 }
             }
         };
-        tokio::time::timeout(Duration::from_secs(40), wait)
+        tokio::time::timeout(PATIENCE, wait)
             .await
             .unwrap_or_else(|_| panic!("no `{name}`"))
     }
@@ -80,7 +79,13 @@ async fn requests_lines_and_panics_are_told_as_they_happen_and_after_a_break() {
     ];
     tiny.ran(&deploy).exits(0);
     let mut logs = Logs::follow(&tiny, &["--worker", "first"]).await;
-    cloud.worker("bindings-prod-first", "/say/hello").await;
+    assert_eq!(
+        cloud
+            .worker("bindings-prod-first", "/say/hello")
+            .await
+            .status(),
+        200
+    );
     let event = logs.invocation("/say/hello").await;
     assert_eq!(event["worker"], "first");
     assert_eq!(event["trace"]["outcome"], "ok");
@@ -103,7 +108,13 @@ async fn requests_lines_and_panics_are_told_as_they_happen_and_after_a_break() {
     let cloud = cloud.restart(&[]).await;
     logs.event("lost").await;
     logs.event("following").await;
-    cloud.worker("bindings-prod-first", "/say/again").await;
+    assert_eq!(
+        cloud
+            .worker("bindings-prod-first", "/say/again")
+            .await
+            .status(),
+        200
+    );
     logs.invocation("/say/again").await;
 
     assert_eq!(logs.interrupt().await, Some(130));

@@ -168,6 +168,8 @@ impl Inner {
 }
 
 async fn watch(controller: &Controller, inner: &Inner, routing: &Routing) {
+    // One after the other: what an older list says must not come last.
+    let _turn = inner.watching.lock().await;
     let names: Vec<String> = inner
         .tails
         .scripts()

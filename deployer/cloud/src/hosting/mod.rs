@@ -58,6 +58,8 @@ struct Inner {
     /// The account has changed.
     change: Arc<Notify>,
     tails: Tails,
+    /// Held while the runtime is told whom to watch.
+    watching: Mutex<()>,
     ended: CancellationToken,
     /// Ends the tasks in the background.
     _end: DropGuard,
@@ -102,6 +104,7 @@ impl Hosting {
             exchange: Mutex::default(),
             change: Arc::default(),
             tails: Tails::default(),
+            watching: Mutex::default(),
             _end: ended.clone().drop_guard(),
             ended,
         }))

@@ -177,11 +177,17 @@ pub(super) async fn connect(
 ) -> Response {
     let found = app.store.read(|tx| workers::tail(tx, &id));
     match found {
-        Ok(Some(tail)) => upgrade
-            .protocols([PROTOCOL])
-            // wrangler masks none of its frames, against RFC 6455; Cloudflare takes them.
-            .accept_unmasked_frames(true)
-            .on_upgrade(move |socket| serve(app, tail, socket)),
+        Ok(Some(tail)) => {
+            let id = tail.id.clone();
+            // Before the answer: what happens after it is told.
+            let messages = app.hosting.tails().listen(tail);
+            app.hosting.watch().await;
+            upgrade
+                .protocols([PROTOCOL])
+                // wrangler masks none of its frames, against RFC 6455; Cloudflare takes them.
+                .accept_unmasked_frames(true)
+                .on_upgrade(move |socket| serve(app, id, messages, socket))
+        }
         Ok(None) => (StatusCode::NOT_FOUND, "there is no such tail\n").into_response(),
         Err(error) => {
             let error: rusqlite::Error = error;
@@ -190,10 +196,7 @@ pub(super) async fn connect(
     }
 }
 
-async fn serve(app: App, tail: Tail, mut socket: WebSocket) {
-    let id = tail.id.clone();
-    let mut messages = app.hosting.tails().listen(tail);
-    app.hosting.watch().await;
+async fn serve(app: App, id: String, mut messages: mpsc::Receiver<String>, mut socket: WebSocket) {
     let mut look = tokio::time::interval(LOOK);
     loop {
         tokio::select! {

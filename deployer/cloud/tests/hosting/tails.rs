@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::{SinkExt as _, StreamExt as _};
+use futures_util::{SinkExt as _, StreamExt as _, future::join_all};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -37,13 +37,6 @@ impl Tail {
             .send(Message::text(r#"{"debug":false}"#))
             .await
             .unwrap();
-        // An answer says that what was sent before has arrived.
-        socket
-            .send(Message::Ping("wrangler tail ping".into()))
-            .await
-            .unwrap();
-        let pong = socket.next().await.unwrap().unwrap();
-        assert!(matches!(pong, Message::Pong(_)), "{pong:?}");
         Self {
             id: tail["id"].as_str().unwrap().to_owned(),
             socket,
@@ -115,4 +108,24 @@ async fn a_tail_shows_logs_and_exceptions_until_it_is_ended() {
     )
     .await;
     assert!(matches!(tail.next().await, Some(Message::Close(_))));
+}
+
+#[tokio::test]
+async fn whatever_happens_after_a_tail_is_open_is_told() {
+    let rig = Rig::start().await;
+    let scripts = ["first", "second", "third", "fourth"];
+    for script in scripts {
+        rig.deploy(script, upload(WORKER)).await;
+    }
+    for script in scripts {
+        rig.get(script, "/started").await;
+    }
+    // Many times, and several at once: what was in the way of one another were moments.
+    for _ in 0..20 {
+        let tails = join_all(scripts.map(|script| Tail::open(&rig, script, json!([])))).await;
+        join_all(scripts.map(|script| rig.get(script, "/told"))).await;
+        for (script, mut tail) in scripts.iter().zip(tails) {
+            assert_eq!(tail.item().await["scriptName"], *script);
+        }
+    }
 }
