@@ -686,6 +686,7 @@ async fn edits_made_while_the_server_is_away_are_sent_when_it_is_back() {
     connected(&two).await;
     add(&tab, "before").await;
     two.until(&texts_are(&["before"])).await;
+    saved(&tab).await;
     is_kept(&tab, "/?userId=alice").await;
 
     let project = dev.kill().await;
