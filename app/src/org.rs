@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::identity::decode;
 use crate::limit;
+use crate::shard;
 use crate::sheet::Right;
 
 /// What somebody is to an organisation.
@@ -144,12 +145,13 @@ impl Api {
                     role: Role,
                 }
                 let Body { role } = read(body, r#"{"role":"member"} or {"role":"owner"}"#)?;
+                let user = shard::check("user", user)?;
                 match role {
                     Role::Blocked => Errand::Remove(user),
                     role => Errand::Name(user, role),
                 }
             }
-            (About::User(user), "DELETE") => Errand::Remove(user),
+            (About::User(user), "DELETE") => Errand::Remove(shard::check("user", user)?),
             (About::User(user), _) => Errand::User(user),
             (About::Lists, "POST") => {
                 #[derive(Deserialize)]
@@ -230,6 +232,8 @@ mod tests {
             ("POST", "/api/acme/users", ""),
             ("PUT", "/api/acme/users/bob", ""),
             ("PUT", "/api/acme/users/bob", r#"{"role":"king"}"#),
+            ("PUT", "/api/acme/users/", r#"{"role":"member"}"#),
+            ("DELETE", "/api/acme/users/%0a", ""),
             ("POST", "/api/acme/lists", r#"{"name":""}"#),
             ("POST", "/api/acme/lists", r#"{"name":"\n"}"#),
         ] {
