@@ -118,14 +118,23 @@ pub fn call(stub: &Stub, call: &Call) -> Result<Promise, JsValue> {
 
 /// What an object answers to a call, read.
 pub async fn answer_of<T: DeserializeOwned>(stub: &Stub, asked: &Call) -> Result<T, JsValue> {
+    match told(stub, asked).await? {
+        (200..300, text) => read(&text),
+        (status, text) => Err(format!("an object answered with {status}: {text}").into()),
+    }
+}
+
+/// The status and the text that an object answers to a call.
+pub async fn told(stub: &Stub, asked: &Call) -> Result<(u16, String), JsValue> {
     let response = JsFuture::from(call(stub, asked)?).await?;
     let response: Response = response.unchecked_into();
     let text = JsFuture::from(response.text()?).await?.as_string();
-    let text = text.unwrap_or_default();
-    if !response.ok() {
-        return Err(format!("an object answered with {}: {text}", response.status()).into());
-    }
-    serde_json::from_str(&text).map_err(|error| error.to_string().into())
+    Ok((response.status(), text.unwrap_or_default()))
+}
+
+/// The JSON that an object answered.
+pub fn read<T: DeserializeOwned>(json: &str) -> Result<T, JsValue> {
+    serde_json::from_str(json).map_err(|error| error.to_string().into())
 }
 
 /// As programs read it.

@@ -44,6 +44,7 @@ pub mod notes;
 pub mod object;
 pub mod order;
 pub mod org;
+pub mod org_page;
 pub mod page;
 pub mod presence;
 pub mod region;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use worker::{SqlStorage, SqlStorageValue};
 
-use crate::org::{Caller, Errand, Role};
+use crate::org::{Caller, Errand, PAGE, Role};
 
 /// What became of an errand.
 pub struct Outcome {
@@ -29,6 +29,9 @@ impl Outcome {
         Self::of(status, json!({ "error": why }))
     }
 }
+
+/// How many own it.
+const OWNERS: &str = "SELECT count(*) FROM members WHERE role = 'owner'";
 
 pub struct Members<'d>(&'d SqlStorage);
 
@@ -109,9 +112,12 @@ impl<'d> Members<'d> {
                 })
             }
             Errand::Lists => {
-                let query = "SELECT name, made_by, since FROM shared_lists ORDER BY name";
-                let lists = self.json(query, Vec::new(), ["name", "by", "since"])?;
+                let lists = self.lists()?;
                 Ok(Outcome::of(200, json!({ "lists": lists })))
+            }
+            Errand::Look(from) => {
+                let sight = self.sight(role, from)?;
+                Ok(Outcome::of(200, sight))
             }
             Errand::Make(name) => {
                 let status = if self.has_list(&name)? { 200 } else { 201 };
@@ -129,6 +135,29 @@ impl<'d> Members<'d> {
                 })
             }
         }
+    }
+
+    fn lists(&self) -> worker::Result<Vec<Value>> {
+        let query = "SELECT name, made_by, since FROM shared_lists ORDER BY name";
+        self.json(query, Vec::new(), ["name", "by", "since"])
+    }
+
+    /// A [`Sight`](crate::org::Sight) for somebody with this role.
+    fn sight(&self, role: Role, from: u32) -> worker::Result<Value> {
+        let query = "SELECT user, role, since FROM members
+            ORDER BY role = 'blocked', user LIMIT ? OFFSET ?";
+        let window = vec![
+            SqlStorageValue::Integer(PAGE.into()),
+            SqlStorageValue::Integer(from.into()),
+        ];
+        Ok(json!({
+            "role": role,
+            "lists": self.lists()?,
+            "users": self.json(query, window, ["user", "role", "since"])?,
+            "count": self.count("SELECT count(*) FROM members")?,
+            "members": self.count("SELECT count(*) FROM members WHERE role <> 'blocked'")?,
+            "owners": self.count(OWNERS)?,
+        }))
     }
 
     fn user(&self, user: &str) -> worker::Result<Outcome> {
@@ -152,8 +181,7 @@ impl<'d> Members<'d> {
     }
 
     fn is_last_owner(&self, user: &str) -> worker::Result<bool> {
-        let owners = "SELECT count(*) FROM members WHERE role = 'owner'";
-        Ok(self.role(user)? == Some(Role::Owner) && self.count(owners)? == 1)
+        Ok(self.role(user)? == Some(Role::Owner) && self.count(OWNERS)? == 1)
     }
 
     fn set(&self, user: &str, role: Role, now: u64) -> worker::Result<()> {

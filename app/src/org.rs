@@ -75,6 +75,9 @@ pub enum Errand {
     Remove(String),
     Lists,
     Make(String),
+    /// To see what the organisation's page shows, without the first so many who are or were
+    /// members; answered by a [`Sight`].
+    Look(u32),
 }
 
 impl Errand {
@@ -82,6 +85,39 @@ impl Errand {
     pub fn is_for_owners(&self) -> bool {
         matches!(self, Self::Name(..) | Self::Remove(_))
     }
+}
+
+/// Members that an organisation's page has at most.
+pub const PAGE: u32 = 200;
+
+/// What an organisation's page shows.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Sight {
+    /// What the visitor is.
+    pub role: Role,
+    pub lists: Vec<Shared>,
+    /// Some of those who are or were members, whoever was removed last.
+    pub users: Vec<User>,
+    /// How many of them there are in all.
+    pub count: u32,
+    /// How many are members.
+    pub members: u32,
+    /// How many of those own it.
+    pub owners: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Shared {
+    pub name: String,
+    pub by: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct User {
+    pub user: String,
+    pub role: Role,
+    /// When they first came or were named, in milliseconds since 1970.
+    pub since: u64,
 }
 
 /// What a request to `/api/{org}/…` is about.

@@ -54,7 +54,7 @@ pub fn render(visit: &Visit, sheet: &Sheet<'_>) -> String {
                 data-user=(visit.user) data-right=(right)
                 data-filter=(visit.filter.name()) data-from=(sheet.from) {
                 a.skip href="#list" { "Skip to the list" }
-                (top(visit))
+                (top(&links))
                 main {
                     h1 { ("Todos") }
                     @match sheet.right {
@@ -118,6 +118,20 @@ impl Links<'_> {
         with_query(path, own.iter().flatten().chain(more).copied())
     }
 
+    /// The organisation that the list is of, where organisations have a page: not where users'
+    /// lists lie together, each by its user's id.
+    fn org(&self) -> Option<&str> {
+        let Visit {
+            org, list, pass, ..
+        } = self.0;
+        let has_page = match pass {
+            Pass::Member { .. } => true,
+            Pass::Own => list.is_empty(),
+            Pass::Share(_) => false,
+        };
+        org.as_deref().filter(|_| has_page)
+    }
+
     /// The page with a filter, from a todo on.
     fn page(&self, filter: Filter, from: usize) -> String {
         self.showing("/", filter, from)
@@ -162,11 +176,18 @@ fn head() -> Markup {
     }
 }
 
-fn top(visit: &Visit) -> Markup {
+fn top(links: &Links) -> Markup {
+    let visit = links.0;
     html! {
         header.top {
             p.brand { "tiny" }
             div.badges {
+                @if let Some(org) = links.org() {
+                    a.badge href=(links.to("/org")) title=(org) {
+                        span.hidden { "Organisation: " }
+                        (org)
+                    }
+                }
                 ul #here .here role="list" aria-label="Who is here" hidden {}
                 p #connection .badge data-state="off" role="status" { "Disconnected" }
                 p #user .badge title=(visit.user) {
@@ -540,6 +561,22 @@ mod tests {
         alice.pass = Pass::Member { owner: false };
         let there = "/?userId=alice&org=a%26b&list=plan%209&filter=active";
         assert_eq!(back(&alice), there);
+    }
+
+    #[test]
+    fn lists_of_an_organisation_lead_to_its_page() {
+        let mut alice = visit("alice", true, Filter::All);
+        assert!(!page(&alice, Right::Own).contains("/org"));
+        alice.org = Some("a&b".into());
+        let own = page(&alice, Right::Own);
+        assert!(own.contains(r#"href="/org?userId=alice&amp;org=a%26b" title="a&amp;b""#));
+        alice.list = "plan".into();
+        alice.pass = Pass::Member { owner: false };
+        let shared = page(&alice, Right::Write);
+        assert!(shared.contains(r#"href="/org?userId=alice&amp;org=a%26b&amp;list=plan""#));
+        // In a shard, where organisations are only counted.
+        alice.pass = Pass::Own;
+        assert!(!page(&alice, Right::Own).contains("/org"));
     }
 
     #[test]

@@ -23,10 +23,12 @@ use crate::share::{self, Token};
 use crate::signature::Key;
 
 use self::asked::{Asked, refusal};
+use self::org_pages::next_org;
 use self::programs::{next_api, next_archive};
 use self::sessions::enter_or_leave;
 
 mod asked;
+mod org_pages;
 mod programs;
 mod sessions;
 
@@ -69,6 +71,8 @@ enum Next {
     },
     /// To ask an organisation, for this user.
     Api { user: String, question: Question },
+    /// To show an organisation to this user, or change it.
+    Org { user: String, wish: org_pages::Wish },
     /// To look into what a list has archived, for this user.
     Archive { user: String, wish: Wish },
 }
@@ -137,6 +141,10 @@ async fn answer(
                 Err(refusal) => Ok(refusal),
             },
         },
+        Next::Org { user, wish } => match asked.over_limit(Some(&user)).await? {
+            Some(refusal) => Ok(refusal),
+            None => wish.answer(request, &headers).await,
+        },
         Next::Api { user, question } => match asked.over_limit(Some(&user)).await? {
             Some(refusal) => Ok(refusal),
             None => match question.ask(request, &headers).await? {
@@ -157,6 +165,9 @@ fn next(request: &Request, asked: &Asked<'_>) -> Result<Next, JsValue> {
         }
         if address.path == "/archive" {
             return next_archive(request, asked);
+        }
+        if address.path == "/org" {
+            return next_org(request, asked);
         }
         let why = "Not found: there are /, /todos, /sync, /usage, /metrics, /export, /import, \
                    /shares, /backups and /session.";
