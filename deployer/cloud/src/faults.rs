@@ -204,13 +204,14 @@ pub struct FaultControl(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     table: Mutex<Table>,
+    seen: watch::Sender<u64>,
+    under_way: watch::Sender<u64>,
     struck: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
 struct Table {
     entries: Vec<Entry>,
-    seen: u64,
 }
 
 #[derive(Debug)]
@@ -243,6 +244,8 @@ impl FaultControl {
     pub(crate) fn new(faults: Vec<Fault>) -> Self {
         let control = Self(Arc::new(Shared {
             table: Mutex::default(),
+            seen: watch::Sender::new(0),
+            under_way: watch::Sender::new(0),
             struck: watch::Sender::new(0),
         }));
         control.set(faults);
@@ -252,7 +255,7 @@ impl FaultControl {
     /// Puts these in place of those before. All counting begins anew.
     pub fn set(&self, faults: Vec<Fault>) {
         let mut table = self.table();
-        table.seen = 0;
+        self.0.seen.send_replace(0);
         table.entries = faults
             .into_iter()
             .map(|fault| Entry {
@@ -269,9 +272,33 @@ impl FaultControl {
         self.set(Vec::new());
     }
 
-    /// Requests since the faults were set.
+    /// Requests since the faults were set, answered or not.
     pub fn seen(&self) -> u64 {
-        self.table().seen
+        *self.0.seen.borrow()
+    }
+
+    /// Waits until so many requests have come in. What has come in is done, whatever becomes of
+    /// whoever asked for it.
+    pub async fn wait_for_requests(&self, count: u64) {
+        // The sender lives as long as this.
+        let _ = self
+            .0
+            .seen
+            .subscribe()
+            .wait_for(|seen| *seen >= count)
+            .await;
+    }
+
+    /// Waits until no request is under way: the end of those whose client is gone was noticed, and
+    /// what they had begun is done.
+    pub async fn wait_until_idle(&self) {
+        // The sender lives as long as this.
+        let _ = self
+            .0
+            .under_way
+            .subscribe()
+            .wait_for(|under_way| *under_way == 0)
+            .await;
     }
 
     /// Waits until so many requests were struck: before any work, or after all of it was
@@ -289,7 +316,7 @@ impl FaultControl {
     pub fn report(&self) -> FaultReport {
         let table = self.table();
         FaultReport {
-            seen: table.seen,
+            seen: self.seen(),
             struck: *self.0.struck.borrow(),
             faults: table
                 .entries
@@ -303,10 +330,16 @@ impl FaultControl {
         }
     }
 
-    /// Counts a request, and answers what is to become of it. `path` is below `/client/v4`.
+    /// A request has come in; it is under way as long as what this gives lives.
+    pub(crate) fn arrived(&self) -> UnderWay {
+        self.0.seen.send_modify(|seen| *seen += 1);
+        self.0.under_way.send_modify(|under_way| *under_way += 1);
+        UnderWay(Arc::clone(&self.0))
+    }
+
+    /// What is to become of a request. `path` is below `/client/v4`.
     pub(crate) fn meets(&self, method: &Method, path: &str) -> Option<Strike> {
         let mut table = self.table();
-        table.seen += 1;
         let mut found = None;
         for (index, entry) in table.entries.iter_mut().enumerate() {
             let fault = &entry.fault;
@@ -350,6 +383,16 @@ impl FaultControl {
 
     fn table(&self) -> MutexGuard<'_, Table> {
         self.0.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A request that came in and is not done yet.
+#[derive(Debug)]
+pub(crate) struct UnderWay(Arc<Shared>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.under_way.send_modify(|under_way| *under_way -= 1);
     }
 }
 

@@ -39,14 +39,17 @@ impl Layers {
         }
         api = api
             .layer(from_fn(auth::layer))
-            .layer(from_fn_with_state(self.faults, faults::layer));
+            .layer(from_fn_with_state(self.faults.clone(), faults::layer));
         if !self.latency.is_zero() {
             api = api.layer(from_fn_with_state(self.latency, wait));
         }
         if let Some(journal) = self.journal {
             api = api.layer(from_fn_with_state(journal, journal::layer));
         }
-        api.layer(from_fn_with_state(self.under_way, to_the_end))
+        api.layer(from_fn_with_state(
+            (self.under_way, self.faults),
+            to_the_end,
+        ))
     }
 }
 
@@ -57,11 +60,12 @@ async fn wait(State(latency): State<Duration>, request: Request, next: Next) -> 
 
 /// What has begun is done, and recorded, also when the client goes away: as in the cloud.
 async fn to_the_end(
-    State(under_way): State<mpsc::Sender<()>>,
+    State((under_way, faults)): State<(mpsc::Sender<()>, FaultControl)>,
     request: Request,
     next: Next,
 ) -> Response {
     let work = async move {
+        let _under_way = faults.arrived();
         let response = next.run(request).await;
         drop(under_way);
         response

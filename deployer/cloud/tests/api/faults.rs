@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tiny_cloud::Fault;
 use tiny_cloudflare::CloudflareError;
 
-use crate::rig::{Rig, client, sent};
+use crate::rig::{PATIENCE, Rig, client, sent};
 
 const QUEUES: &str = "A/queues";
 
@@ -75,14 +75,16 @@ async fn a_hanging_request_is_never_answered() {
 
 #[tokio::test]
 async fn what_has_begun_is_done_when_the_client_has_gone() {
-    let rig = Rig::with(|options| options.latency = Duration::from_millis(100)).await;
+    let rig = Rig::with(|options| options.latency = Duration::from_millis(200)).await;
     let request = rig
         .request(Method::POST, QUEUES)
-        .json(&json!({"queue_name": "mails"}))
-        .timeout(Duration::from_millis(30));
-    assert!(request.send().await.unwrap_err().is_timeout());
-    tokio::time::sleep(Duration::from_millis(150)).await;
-    assert_eq!(queues(&rig).await, 1);
+        .json(&json!({"queue_name": "mails"}));
+    let asking = tokio::spawn(request.send());
+    rig.cloud.faults().wait_for_requests(1).await;
+    asking.abort();
+    assert!(asking.await.unwrap_err().is_cancelled());
+    let done = async { while queues(&rig).await == 0 {} };
+    tokio::time::timeout(PATIENCE, done).await.unwrap();
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! A local Cloudflare in a folder of its own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use reqwest::{Method, RequestBuilder};
@@ -8,6 +9,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tiny_cloud::{Cloud, NoPrograms, Options, ProgramsProvider};
 use tiny_cloudflare::{Account, Cloudflare, Patience, Secret, Settings};
+
+/// For whatever must happen: long enough for a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(crate) struct Rig {
     pub(crate) cloud: Cloud,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
-use crate::rig::{Rig, text, upload};
+use crate::rig::{PATIENCE, Rig, text, upload};
 
 fn says(text: &str) -> crate::rig::Upload {
     upload(&format!(
@@ -124,8 +124,13 @@ async fn requests_in_flight_finish_with_the_code_that_they_began_with() {
     let rig = Rig::start().await;
     let slow = |text: &str| {
         upload(&format!(
-            "export default {{ async fetch(request) {{
-                if (request.url.endsWith('/slow')) await new Promise((done) => setTimeout(done, 700));
+            "let begun = 0;
+            export default {{ async fetch(request) {{
+                if (request.url.endsWith('/begun')) return new Response(`${{begun}} begun`);
+                if (request.url.endsWith('/slow')) {{
+                    begun += 1;
+                    await new Promise((done) => setTimeout(done, 700));
+                }}
                 return new Response('{text}');
             }} }}"
         ))
@@ -134,7 +139,7 @@ async fn requests_in_flight_finish_with_the_code_that_they_began_with() {
     assert_eq!(rig.get("worker", "/").await, "old");
     let request = rig.to("worker", "/slow");
     let under_way = tokio::spawn(text(request));
-    tokio::time::sleep(Duration::from_millis(150)).await;
+    rig.until("worker", "/begun", "1 begun").await;
     rig.deploy("worker", slow("new")).await;
     assert_eq!(rig.get("worker", "/").await, "new");
     assert_eq!(under_way.await.unwrap(), (200, "old".to_owned()));
@@ -143,19 +148,24 @@ async fn requests_in_flight_finish_with_the_code_that_they_began_with() {
 #[tokio::test]
 async fn what_takes_too_long_is_cut_off_by_a_deploy() {
     let rig = Rig::start().await;
-    let endless = "export default {
-        async fetch() { await new Promise((done) => setTimeout(done, 60_000)); return new Response(); },
-        async scheduled() { await new Promise((done) => setTimeout(done, 60_000)); },
+    let endless = "let begun = 0;
+    const endless = () => { begun += 1; return new Promise((done) => setTimeout(done, 600_000)); };
+    export default {
+        async fetch(request) {
+            if (!request.url.endsWith('/begun')) await endless();
+            return new Response(`${begun} begun`);
+        },
+        scheduled: endless,
     }";
     rig.deploy("worker", upload(endless)).await;
     let path = "/cdn-cgi/handler/scheduled?cron=0+4+*+*+*";
     let requests = [rig.to("worker", "/"), rig.to("worker", path)].map(text);
     let under_way = requests.map(tokio::spawn);
-    tokio::time::sleep(Duration::from_millis(800)).await;
+    rig.until("worker", "/begun", "2 begun").await;
     rig.deploy("worker", says("new")).await;
     let since = Instant::now();
     assert_eq!(rig.get("worker", "/").await, "new");
-    assert!(since.elapsed() < Duration::from_secs(15));
+    assert!(since.elapsed() < PATIENCE);
     for request in under_way {
         let (status, said) = request.await.unwrap();
         assert_eq!(status, 503, "{said}");
@@ -198,24 +208,30 @@ async fn websockets_pass_and_say_goodbye_when_their_worker_is_replaced() {
         server.addEventListener('message', ({ data }) => server.send(`echo ${data}`));
         return new Response(null, { status: 101, webSocket: client });
     } }";
-    rig.deploy("worker", upload(echo)).await;
-    let mut request = format!("ws://{}/", rig.cloud.address())
-        .into_client_request()
-        .unwrap();
-    let host = rig.host("worker").parse().unwrap();
-    request.headers_mut().insert("host", host);
-    let (mut socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
-    socket.send(Message::text("hi")).await.unwrap();
-    let said = socket.next().await.unwrap().unwrap();
-    assert_eq!(said, Message::text("echo hi"));
-    rig.deploy("worker", says("new")).await;
-    let since = Instant::now();
-    assert_eq!(rig.get("worker", "/").await, "new");
-    assert!(since.elapsed() < Duration::from_secs(3));
-    let Some(Ok(Message::Close(Some(goodbye)))) = socket.next().await else {
-        panic!("no goodbye");
-    };
-    assert_eq!(u16::from(goodbye.code), 1012);
+    // What takes its time is given 5 seconds. Who waits for a socket takes as long each time; a
+    // machine that is busy, not.
+    let mut times = Vec::new();
+    while times.iter().all(|time| *time >= Duration::from_secs(5)) {
+        assert!(times.len() < 5, "an open socket is waited for: {times:?}");
+        rig.deploy("worker", upload(echo)).await;
+        let mut request = format!("ws://{}/", rig.cloud.address())
+            .into_client_request()
+            .unwrap();
+        let host = rig.host("worker").parse().unwrap();
+        request.headers_mut().insert("host", host);
+        let (mut socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
+        socket.send(Message::text("hi")).await.unwrap();
+        let said = socket.next().await.unwrap().unwrap();
+        assert_eq!(said, Message::text("echo hi"));
+        rig.deploy("worker", says("new")).await;
+        let since = Instant::now();
+        assert_eq!(rig.get("worker", "/").await, "new");
+        times.push(since.elapsed());
+        let Some(Ok(Message::Close(Some(goodbye)))) = socket.next().await else {
+            panic!("no goodbye");
+        };
+        assert_eq!(u16::from(goodbye.code), 1012);
+    }
 }
 
 #[tokio::test]
@@ -235,7 +251,7 @@ async fn nothing_is_left_running_when_a_cloud_is_dropped() {
     assert_eq!(rig.get("worker", "/").await, "here");
     let pid = rig.workerd().unwrap();
     drop(rig);
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + PATIENCE;
     while std::path::Path::new(&format!("/proc/{pid}")).exists() {
         assert!(Instant::now() < deadline, "workerd lives on");
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -12,6 +12,9 @@ use tiny_cloud::{Cloud, NoPrograms, Options, ProgramsProvider};
 use tiny_provision::{Provisioner, Silent};
 use tiny_runtime::Programs;
 
+/// For whatever must happen: long enough for a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+
 pub(crate) struct Rig {
     pub(crate) cloud: Cloud,
     pub(crate) http: reqwest::Client,
@@ -241,7 +244,7 @@ impl Rig {
 
     /// Waits until a page says so.
     pub(crate) async fn until(&self, script: &str, path: &str, wanted: &str) {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let text = self.get(script, path).await;
             if text.contains(wanted) {

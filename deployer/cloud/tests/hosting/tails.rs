@@ -1,7 +1,5 @@
 //! Tails: what workers log and what goes wrong in them, as it happens.
 
-use std::time::Duration;
-
 use futures_util::{SinkExt as _, StreamExt as _, future::join_all};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -10,7 +8,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use crate::rig::{Rig, upload};
+use crate::rig::{PATIENCE, Rig, upload};
 
 struct Tail {
     id: String,
@@ -44,7 +42,7 @@ impl Tail {
     }
 
     async fn next(&mut self) -> Option<Message> {
-        let next = tokio::time::timeout(Duration::from_secs(20), self.socket.next());
+        let next = tokio::time::timeout(PATIENCE, self.socket.next());
         next.await.unwrap().map(Result::unwrap)
     }
 

@@ -2,7 +2,6 @@
 //! it that knows nothing but what was written down.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use tiny_engine::{ApplyOptions, Goal, Spec, Status};
 use tokio_util::sync::CancellationToken;
@@ -43,24 +42,28 @@ pub(crate) async fn ends_at(world: &World, goal: Goal<'_>, number: u64, way: &st
         ..ApplyOptions::default()
     };
     let told = Told::default();
-    let mut run = std::pin::pin!(world.run(goal, &told, options));
-    let struck = tokio::select! {
-        biased;
-        outcome = &mut run => {
-            outcome.unwrap();
-            false
+    let struck = {
+        let mut run = std::pin::pin!(world.run(goal, &told, options));
+        let struck = tokio::select! {
+            biased;
+            outcome = &mut run => {
+                outcome.unwrap();
+                false
+            }
+            () = world.cloud.faults().wait_for_strikes(1) => true,
+        };
+        if struck && !told.lines().is_empty() {
+            // Steps are under way: what happens to them nobody hears, but a write to the disk that
+            // was begun is not to go on behind the back of the next run.
+            abandon.cancel();
+            run.await.unwrap_err();
         }
-        () = world.cloud.faults().wait_for_strikes(1) => true,
+        struck
     };
-    if struck && !told.lines().is_empty() {
-        // Steps are under way: what happens to them nobody hears, but a write to the disk that was
-        // begun is not to go on behind the back of the next run.
-        abandon.cancel();
-        run.await.unwrap_err();
-    }
     world.breaks(&[]);
-    // Broken connections take a moment to be noticed by the server.
-    tokio::time::sleep(Duration::from_millis(5)).await;
+    // Broken connections take a moment to be noticed by the server, and what it had begun for them
+    // is not to go on behind the back of the next run.
+    world.cloud.faults().wait_until_idle().await;
     struck
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use camino::{Utf8Path, Utf8PathBuf};
@@ -25,12 +25,17 @@ use tiny_runtime::Programs;
 #[derive(Default)]
 pub(crate) struct Wire {
     calls: Mutex<Vec<String>>,
+    /// When each call began and ended.
+    times: Mutex<Vec<(Instant, Instant)>>,
 }
 
 impl Trace for Wire {
     fn exchange(&self, exchange: &Exchange) {
         let call = format!("{} {}", exchange.method, exchange.path);
         self.calls.lock().unwrap().push(call);
+        let end = Instant::now();
+        let times = (end - exchange.duration, end);
+        self.times.lock().unwrap().push(times);
     }
 
     fn waiting(&self, _: &Waiting<'_>) {}
@@ -214,6 +219,22 @@ impl World {
             .filter(|call| reads || !call.starts_with("GET "))
             .map(|call| call.replacen(&prefix, "", 1))
             .collect()
+    }
+
+    /// The most calls since the last time of which each began when the one before it had ended: how
+    /// often somebody waited for an answer before going on, however long a busy machine took.
+    pub(crate) fn round_trips(&self) -> usize {
+        let mut times = std::mem::take(&mut *self.wire.times.lock().unwrap());
+        times.sort_by_key(|(_, end)| *end);
+        let mut last: Option<Instant> = None;
+        let mut count = 0;
+        for (start, end) in times {
+            if last.is_none_or(|last| last <= start) {
+                last = Some(end);
+                count += 1;
+            }
+        }
+        count
     }
 
     /// The names of everything simple that the account has.
