@@ -136,6 +136,11 @@ pub struct Visit {
 }
 
 impl Visit {
+    /// Whether the page is the first of all todos.
+    pub fn is_front(&self) -> bool {
+        self.filter == Filter::All && self.from == 0
+    }
+
     /// Whether nobody has said who this is.
     pub fn is_guest(&self) -> bool {
         identity::is_anonymous(&self.user)

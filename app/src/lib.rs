@@ -22,6 +22,7 @@ pub mod entry;
 pub mod exposition;
 pub mod filter;
 pub mod form;
+pub mod front;
 pub mod gate;
 pub mod glance;
 pub mod handover;

@@ -26,6 +26,8 @@ pub const FORM: usize = 65_536;
 pub const IMPORT: usize = 16_777_216 + FORM;
 /// Todos on one page.
 pub const PAGE: usize = 200;
+/// A list of more todos is long: it does not go with its page, and it takes a while to be read.
+pub const LONG: usize = 2_500;
 /// Bytes that one Durable Object should hold, as the article counts.
 pub const STORAGE: u64 = 128 * MEGABYTE;
 /// From here on the storage meter is yellow.

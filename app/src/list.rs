@@ -143,10 +143,13 @@ impl List {
         self.store.row(TODOS, id).map(todo_of)
     }
 
-    /// TinyBase's mergeable content, unless it is sure to be longer than this many bytes.
+    pub fn is_long(&self) -> bool {
+        self.store.row_count(TODOS) > limit::LONG
+    }
+
+    /// TinyBase's mergeable content, unless the list is long or it has more than this many bytes.
     pub fn content(&self, most: usize) -> Option<String> {
-        // No todo takes less.
-        if self.store.row_count(TODOS) > most / 100 {
+        if self.is_long() {
             return None;
         }
         let content = self.store.content_json(Form::Plain);

@@ -22,6 +22,7 @@ use crate::body;
 use crate::call::{self, Call};
 use crate::disk::Disk;
 use crate::duties::{self, Duty};
+use crate::front::Front;
 use crate::gate::Limits;
 use crate::handover::Handovers;
 use crate::home::Home;
@@ -39,7 +40,7 @@ use crate::region::Region;
 use crate::room::{Dialect, Guest, MemberId, Room};
 use crate::share::{Admitted, Refused};
 use crate::shares::Shares;
-use crate::sheet::Right;
+use crate::sheet::{Counts as TodoCounts, Right};
 use crate::sockets::Sockets;
 
 use self::backups::Plan;
@@ -52,6 +53,7 @@ mod archiving;
 mod backups;
 mod bring;
 mod counting;
+mod fronts;
 mod kept;
 mod live;
 mod measures;
@@ -97,6 +99,12 @@ struct Awake {
     /// How often todos changed, where they may leave.
     changes: u64,
     rooms: BTreeMap<String, Room>,
+    /// Who was there before the object slept, of lists that nobody has needed since.
+    asleep: BTreeMap<String, Vec<(MemberId, Guest)>>,
+    /// How many todos there are in lists that were shown without being read.
+    fronts: BTreeMap<String, TodoCounts>,
+    /// The lists whose first page is going to be kept.
+    fronting: BTreeSet<String>,
     sockets: Sockets,
     /// Which list a socket has open.
     places: BTreeMap<MemberId, String>,
@@ -450,6 +458,7 @@ impl Awake {
         let disk = Disk::open(state)?;
         duties::prepare(&disk)?;
         notes::prepare(&disk)?;
+        Front::prepare(disk.sql())?;
         legacy::upgrade(&disk, now(), random())?;
         let kept = notes::read(&disk, Measures::NOTE)?;
         let measures = Measures::open(state, &object.env, kept.as_deref());
@@ -487,6 +496,9 @@ impl Awake {
             archiving: None,
             changes: 0,
             rooms: BTreeMap::new(),
+            asleep: BTreeMap::new(),
+            fronts: BTreeMap::new(),
+            fronting: BTreeSet::new(),
             sockets: Sockets::new(),
             places: BTreeMap::new(),
             kept: Kept::default(),
@@ -503,7 +515,6 @@ impl Awake {
         if awake.archives_at.is_none() && awake.disk.has_entries("")? {
             awake.plan_archiving()?;
         }
-        let mut guests: BTreeMap<String, Vec<(MemberId, Guest)>> = BTreeMap::new();
         for socket in state.get_websockets() {
             if let Some(Attachment {
                 member,
@@ -518,11 +529,8 @@ impl Awake {
                 }
                 awake.sockets.add(member, socket.as_ref());
                 awake.places.insert(member, list.clone());
-                guests.entry(list).or_default().push((member, guest));
+                awake.asleep.entry(list).or_default().push((member, guest));
             }
-        }
-        for (list, guests) in guests {
-            awake.room(&list)?.resume(guests, now());
         }
         Ok(awake)
     }
@@ -535,10 +543,23 @@ impl Awake {
             if let Some(attic) = &self.attic {
                 room.list().watch(attic.noted(usize::MAX)?);
             }
+            if let Some(guests) = self.asleep.remove(list) {
+                room.resume(guests, now());
+            }
+            let is_long = room.list().is_long();
+            self.fronts.remove(list);
             self.rooms.insert(list.to_owned(), room);
+            if is_long && !Front::is_kept(self.disk.sql(), list)? {
+                self.keep_front_soon(list);
+            }
         }
         let room = self.rooms.get_mut(list);
         room.ok_or_else(|| "a list went as it came".into())
+    }
+
+    /// The lists that somebody has open.
+    fn open_lists(&self) -> BTreeSet<String> {
+        self.places.values().cloned().collect()
     }
 
     /// Whether this visitor may ask this of the list.
@@ -585,8 +606,7 @@ impl Awake {
         }
         if let Some(removed) = &outcome.removed {
             let who = Who::of(removed);
-            let lists: Vec<String> = self.rooms.keys().cloned().collect();
-            for list in lists {
+            for list in self.open_lists() {
                 let turn = self.room(&list)?.expel(&who);
                 self.carry_out(&list, turn)?;
             }

@@ -19,7 +19,7 @@ pub enum Right {
 }
 
 /// A todo as people see it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shown<'l> {
     pub id: Cow<'l, str>,
     pub text: Cow<'l, str>,
@@ -29,7 +29,7 @@ pub struct Shown<'l> {
     pub notes: Option<Cow<'l, str>>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     pub all: usize,
     pub completed: usize,

@@ -17,6 +17,7 @@ mod dev;
 mod faults;
 mod lifetime;
 mod logs;
+mod long_lists;
 mod metrics;
 mod migration;
 mod packages;

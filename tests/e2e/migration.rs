@@ -1,22 +1,9 @@
 //! Todos of older versions: each object's own, and those of users who shared a single object.
 
-use camino::Utf8PathBuf;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::support::{Dev, Tiny};
-
-/// Where `tiny dev` keeps the objects.
-const OBJECTS: &str = ".tiny/dev/state/do/worker-TinyBaseStore";
-
-/// The databases of all objects.
-fn databases(project: &Tiny) -> Vec<Utf8PathBuf> {
-    let files = project.root().join(OBJECTS).read_dir_utf8().unwrap();
-    let files = files.map(|file| file.unwrap().into_path());
-    files
-        .filter(|file| file.extension() == Some("sqlite") && !file.as_str().contains("metadata"))
-        .collect()
-}
 
 /// Makes of an object one that no version of ours has opened yet.
 fn empty(object: &Connection) {
@@ -73,7 +60,7 @@ async fn nothing_of_older_versions_is_lost_or_doubled() {
 async fn an_objects_table_becomes_its_list(dev: Dev) -> Dev {
     assert!(todos(&dev, "alice").await.is_empty());
     let (_, project) = dev.interrupt().await;
-    let [database] = &*databases(&project) else {
+    let [database] = &*project.databases() else {
         panic!("there is one object");
     };
     {
@@ -112,7 +99,7 @@ async fn an_objects_table_becomes_its_list(dev: Dev) -> Dev {
 /// The first version kept a whole store under one key.
 async fn an_objects_json_becomes_its_list(dev: Dev) -> Dev {
     let (_, project) = dev.interrupt().await;
-    let [database] = &*databases(&project) else {
+    let [database] = &*project.databases() else {
         panic!("there is one object");
     };
     let old = json!({
@@ -148,7 +135,7 @@ async fn users_are_moved_out_of_a_single_object(dev: Dev) {
     assert_eq!(todos(&dev, "alice").await.len(), 2, "she has a list");
     let (_, project) = dev.interrupt().await;
     let mut old_objects = Vec::new();
-    for database in databases(&project) {
+    for database in project.databases() {
         let object = Connection::open(&database).unwrap();
         if has_note(&object, "moved") {
             // Carol's: as if she had never been here.

@@ -164,6 +164,18 @@ impl Tiny {
         &self.root
     }
 
+    /// The databases of the todo app's objects, as `tiny dev` keeps them.
+    pub fn databases(&self) -> Vec<Utf8PathBuf> {
+        let objects = self.root.join(".tiny/dev/state/do/worker-TinyBaseStore");
+        let files = objects.read_dir_utf8().unwrap();
+        let files = files.map(|file| file.unwrap().into_path());
+        files
+            .filter(|file| {
+                file.extension() == Some("sqlite") && !file.as_str().contains("metadata")
+            })
+            .collect()
+    }
+
     /// Runs `tiny ARGS` to its end.
     pub fn run(&self, args: &[&str]) -> Output {
         self.command(args).stdin(Stdio::null()).output().unwrap()

@@ -100,6 +100,17 @@ impl Terminal {
         self.waits_for(text, FIRST_BUILD).await;
     }
 
+    /// Puts the app's objects out of memory; their WebSockets stay open.
+    pub async fn evict(&mut self) {
+        self.press("d").await;
+        self.shows("durable object").await;
+    }
+
+    pub async fn text(&self, path: &str) -> String {
+        let response = self.client.get(self.url(path)).send().await.unwrap();
+        response.text().await.unwrap()
+    }
+
     /// All that was ever shown.
     pub fn screen(&self) -> String {
         self.screen.lock().unwrap().clone()

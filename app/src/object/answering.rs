@@ -32,13 +32,21 @@ impl Awake {
             Some(attic) if ask == Ask::Page && right == Right::Own => Some(attic.count()?),
             _ => None,
         };
-        let list = self.room(&visit.list)?.list();
-        let (kind, body) = match ask {
-            Ask::Page => (
-                Kind::Page,
-                page::render(visit, &Sheet::of(list, visit, right, size, archived)),
-            ),
-            _ => (Kind::Json, list.todos().to_json()),
+        let front = match ask {
+            Ask::Page if visit.is_front() => self.front(&visit.list)?,
+            _ => None,
+        };
+        let (kind, body) = match (ask, front) {
+            (Ask::Page, Some(front)) => {
+                let sheet = front.sheet(right, size, archived);
+                (Kind::Page, page::render(visit, &sheet))
+            }
+            (Ask::Page, None) => {
+                let list = self.room(&visit.list)?.list();
+                let sheet = Sheet::of(list, visit, right, size, archived);
+                (Kind::Page, page::render(visit, &sheet))
+            }
+            _ => (Kind::Json, self.room(&visit.list)?.list().todos().to_json()),
         };
         let bytes = Uint8Array::from(body.as_bytes());
         self.kept.keep(key, kind, &bytes)?;

@@ -119,6 +119,7 @@ impl Awake {
         });
         let announcement = room.announce(now);
         self.rooms.insert(list.to_owned(), room);
+        self.keep_front_if_long(list);
         let changed = match stopped {
             Some(Ok(changed)) => changed,
             failed => {

@@ -148,7 +148,7 @@ impl Awake {
 
     /// Makes what was put aside part of the list.
     fn unpack(&mut self, list: &str) -> Result<(), JsValue> {
-        let occupied = self.rooms.get(list).is_some_and(|room| room.members() > 0);
+        let occupied = self.open_lists().contains(list);
         if !occupied && !self.disk.has_entries(list)? {
             self.rooms.remove(list);
             self.handovers()?.unpack(list)?;

@@ -103,11 +103,23 @@ impl Awake {
         let socket = self.sockets.remove(member);
         if let Some(list) = self.places.remove(&member)
             && !self.spoilt
+            && !self.was_alone(&list, member)
         {
             let turn = self.room(&list)?.leave(member, now());
             self.carry_out(&list, turn)?;
         }
         Ok(socket)
+    }
+
+    /// Whether somebody who leaves was the only one there before the object slept, of a list that
+    /// nobody has needed since: there is nobody to be told.
+    fn was_alone(&mut self, list: &str, member: MemberId) -> bool {
+        let guests = self.asleep.get(list);
+        let alone = guests.is_some_and(|guests| guests.iter().all(|(id, _)| *id == member));
+        if alone {
+            self.asleep.remove(list);
+        }
+        alone
     }
 
     pub(super) fn forget(&mut self, now: u64) -> Result<(), JsValue> {
@@ -122,8 +134,7 @@ impl Awake {
     /// Closes WebSockets whose session or token has expired.
     pub(super) fn expire(&mut self, now: u64) -> Result<(), JsValue> {
         self.expires_at = None;
-        let lists: Vec<String> = self.rooms.keys().cloned().collect();
-        for list in lists {
+        for list in self.open_lists() {
             let turn = self.room(&list)?.expire(now);
             self.carry_out(&list, turn)?;
             let next = self.room(&list)?.expires_at();
@@ -144,8 +155,7 @@ impl Awake {
     }
 
     pub(super) fn ask_again(&mut self, now: u64) -> Result<(), JsValue> {
-        let lists: Vec<String> = self.rooms.keys().cloned().collect();
-        for list in lists {
+        for list in self.open_lists() {
             let turn = self.room(&list)?.ask_again(now);
             self.carry_out(&list, turn)?;
         }
@@ -194,6 +204,9 @@ impl Awake {
         if written.is_err() {
             self.spoilt = true;
             return written;
+        }
+        if !turn.entries.is_empty() || !turn.gone.is_empty() {
+            self.keep_front_if_long(list);
         }
         if !turn.late.is_empty() {
             self.note_late(&turn.late)?;

@@ -100,13 +100,14 @@ impl Awake {
         Ok(())
     }
 
-    /// How things stand with the lists that are in memory.
+    /// How things stand with the lists that were needed since the object woke.
     fn gauges(&mut self) -> Gauges {
         let rooms = self.rooms.values_mut();
-        let todos: usize = rooms.map(|room| room.list().store().row_count(TODOS)).sum();
+        let read: usize = rooms.map(|room| room.list().store().row_count(TODOS)).sum();
+        let shown: usize = self.fronts.values().map(|counts| counts.all).sum();
         Gauges {
             sockets: self.places.len() as u64,
-            todos: todos as u64,
+            todos: (read + shown) as u64,
             completed: 0,
             storage: self.disk.size(),
             storage_limit: self.limits.storage,

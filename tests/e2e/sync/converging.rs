@@ -79,13 +79,13 @@ async fn evictions_between_any_two_edits(dev: &mut Terminal, stock: &Stock, chan
         room.everybody_comes().await;
         let all: Vec<&Client> = room.clients.iter().collect();
         agree(&all).await;
-        evict(dev).await;
+        dev.evict().await;
         let newcomer = stock.client(&format!("newcomer-{n}"), &room.url).await;
         newcomer.online().await;
         agree(&[&all[..], &[&newcomer]].concat()).await;
         newcomer.offline().await;
         // And it goes on as if nothing had been.
-        evict(dev).await;
+        dev.evict().await;
         let text = format!("after eviction {n}");
         let [one, other] = [0, 1].map(|next| all[(n + next) % PEOPLE.len()]);
         one.edit(set("1", "text", text.as_str())).await;
@@ -96,11 +96,6 @@ async fn evictions_between_any_two_edits(dev: &mut Terminal, stock: &Stock, chan
         let closes = client.closes().await;
         assert!(closes.is_empty(), "{}: {closes:?}", client.id());
     }
-}
-
-async fn evict(dev: &mut Terminal) {
-    dev.press("d").await;
-    dev.shows("durable object").await;
 }
 
 async fn an_eviction_in_the_middle_of_a_message(dev: &mut Terminal, stock: &Stock) {
@@ -115,7 +110,7 @@ async fn an_eviction_in_the_middle_of_a_message(dev: &mut Terminal, stock: &Stoc
         ann.forgets_traffic().await;
         ann.edit(set("1", "text", text.as_str())).await;
         ann.has_sent(2).await;
-        evict(dev).await;
+        dev.evict().await;
         bob.sees("1", "text", text).await;
     }
     agree(&[&ann, &bob]).await;
