@@ -271,7 +271,7 @@ fn pages(view: &View, sight: &Sight) -> Markup {
 fn invite(post: &str) -> Markup {
     html! {
         form .add method="post" action=(post) {
-            label for="user" { "Who is to come in, or to become something else?" }
+            label for="user" { "Name of a new member, or of one to change" }
             input #user name="user" type="text" required maxlength=(LONGEST_USER)
                 autocomplete="off" autocapitalize="none" spellcheck="false";
             label for="role" { "They are" }
@@ -286,10 +286,15 @@ fn invite(post: &str) -> Markup {
 
 /// The page for somebody who sees nothing of an organisation.
 pub fn refusal(refused: &Refused) -> String {
+    let title = if refused.status == 400 {
+        "Bad address"
+    } else {
+        "Not open to you"
+    };
     document(
-        "Not open to you",
+        title,
         &html! {
-            h1 { "Not open to you" }
+            h1 { (title) }
             p { (refused.why) }
             p { a href=(refused.own_list) { "Your own list" } }
         },

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Dev, Stock, Tiny, agree};
 
+mod org_page;
+
 /// The app with the manifest of a phase, changed by `change`.
 fn stack(name: &str, phase: &str, change: impl FnOnce(String) -> String) -> Tiny {
     Tiny::todo_app(name).unlimited().stack(phase, change)
@@ -69,8 +71,8 @@ async fn each_user_has_an_object_of_their_own() {
     add(&dev, "userId=alice", "tea").await;
     assert_eq!(texts(&dev, "userId=alice&org=acme").await, ["tea"]);
     assert!(texts(&dev, "userId=bob").await.is_empty());
-    for path in ["/api/acme/users", "/api/acme/analytics", "/archive"] {
-        let path = format!("{path}?userId=alice");
+    for path in ["/api/acme/users", "/api/acme/analytics", "/archive", "/org"] {
+        let path = format!("{path}?userId=alice&org=acme");
         assert_eq!(dev.get(&path).await.status(), 404, "{path}");
     }
 }
@@ -766,6 +768,12 @@ async fn where_tokens_are_signed_the_claim_says_whose_organisation_it_is() {
     assert_eq!(object(ALICE).await, "org-acme-user-alice");
     assert_eq!(object(EVE).await, "org-other-user-eve");
     assert_eq!(object(BOB).await, "user-bob");
+
+    // Nor does it name one on the organisation's page.
+    assert_eq!(get(ALICE, "/org").await.0, 200);
+    assert_eq!(get(EVE, "/org?org=acme").await.0, 403);
+    assert_eq!(get(BOB, "/org").await.0, 403);
+    assert_eq!(dev.get("/org?userId=alice&org=acme").await.status(), 401);
 
     // Who owns it by their token need not come first.
     let alice = "/api/acme/users/alice";
