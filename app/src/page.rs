@@ -156,6 +156,11 @@ pub fn back(visit: &Visit) -> String {
     Links(visit).page(visit.filter, visit.from)
 }
 
+/// `path`, for the same user and list.
+pub fn to(visit: &Visit, path: &str) -> String {
+    Links(visit).to(path)
+}
+
 fn head() -> Markup {
     html! {
         head {

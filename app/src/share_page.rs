@@ -2,9 +2,9 @@
 
 use maud::{Markup, html};
 
-use crate::address::with_query;
 use crate::hop::Visit;
 use crate::lesser_page::document;
+use crate::page::to;
 use crate::share::{LABEL, Share, right_name};
 
 /// `made` is a link that was made just now: it is shown this once.
@@ -71,11 +71,6 @@ pub fn refusal(why: &str) -> String {
     )
 }
 
-/// `path`, for the same user.
-pub fn to(visit: &Visit, path: &str) -> String {
-    with_query(path, visit.named.then_some(("userId", &*visit.user)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,6 +109,20 @@ mod tests {
         assert!(page.contains("&lt;b&gt;Bob&lt;/b&gt; (read)") && !page.contains("<b>"));
         assert!(page.contains(r#"name="id" value="s1""#));
         assert!(page.contains(r#"href="/?userId=a%26b""#));
+    }
+
+    #[test]
+    fn forms_are_about_the_list_that_is_shared() {
+        let plan = Visit {
+            org: Some("acme".into()),
+            list: "plan".into(),
+            pass: Pass::Member { owner: true },
+            ..visit(true)
+        };
+        let page = render(&plan, &[], None);
+        let there = "userId=a%26b&amp;org=acme&amp;list=plan";
+        assert!(page.contains(&format!("action=\"/shares?{there}\"")));
+        assert!(page.contains(&format!("href=\"/?{there}\"")));
     }
 
     #[test]

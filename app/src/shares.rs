@@ -8,6 +8,7 @@ use crate::answer::{self, text};
 use crate::base64url;
 use crate::hop::Visit;
 use crate::js::{now, random_bytes};
+use crate::page;
 use crate::share::{self, Admitted, Order, Refused, Share, Token};
 use crate::share_page;
 use crate::sheet::Right;
@@ -189,7 +190,7 @@ fn revoked(there: bool, visit: &Visit, headers: &Headers) -> Result<Response, Js
     if accepts(headers, "application/json")? {
         return answer::json(200, &serde_json::json!({ "revoked": there }));
     }
-    let back = share_page::to(visit, "/shares");
+    let back = page::to(visit, "/shares");
     text(303, "Done.", &[("location", &back)])
 }
 
