@@ -22,6 +22,10 @@ use crate::presence::Who;
 use crate::sheet::Right;
 use crate::todos::{Change, Effect, Id, Todo, Todos};
 
+use self::told::{Told, Waiting, When};
+
+mod told;
+
 /// Numbers the WebSockets of one object.
 pub type MemberId = u32;
 
@@ -83,31 +87,6 @@ pub struct Room {
     plain: Option<Plain>,
     told: Told,
 }
-
-/// What all who sync were told last, and what they are still to be told.
-///
-/// A message to a thousand sockets takes the platform tens of milliseconds, and meanwhile others wait
-/// to be heard. So what is edited soon after such a broadcast is not told on by itself, but a moment
-/// later together with what had waited behind it.
-#[derive(Default)]
-struct Told {
-    at: u64,
-    waiting: Option<Waiting>,
-}
-
-struct Waiting {
-    batch: Batch,
-    until: u64,
-    /// The one who knows already, if all of it comes from one.
-    from: Option<MemberId>,
-}
-
-/// Fewer sockets are told at once, whatever happens.
-const MANY: usize = 100;
-/// How many sockets are told in a millisecond at least, even by a slow machine.
-const SOCKETS_A_MS: usize = 5;
-/// How long edits are gathered, in milliseconds. Those that waited are heard in much less.
-const GATHER_MS: u64 = 5;
 
 struct Plain {
     todos: Todos,
@@ -558,32 +537,23 @@ impl Room {
         now: u64,
         turn: &mut Turn,
     ) {
-        let listeners = self.members.len();
-        let telling = u64::try_from(listeners / SOCKETS_A_MS).unwrap_or(u64::MAX);
-        if let Some(waiting) = &mut self.told.waiting {
-            waiting.batch.absorb(batch);
-            waiting.from = waiting.from.filter(|first| Some(*first) == from);
-            turn.flush = Some(waiting.until);
-        } else if listeners >= MANY && now < self.told.at.saturating_add(telling) {
-            let until = now + GATHER_MS;
-            self.told.waiting = Some(Waiting { batch, until, from });
-            turn.flush = Some(until);
-        } else {
-            self.told.at = now;
-            let texts = match news {
-                News::Frame(texts) => texts,
-                News::Batch => frame_of(SERVER, &self.list.news(&batch), now),
-            };
-            let to = To::Syncing { but: from };
-            turn.mail.push(Mail { to, texts });
+        match self.told.next(batch, from, self.members.len(), now) {
+            When::At(at) => turn.flush = Some(at),
+            When::Now(batch) => {
+                let texts = match news {
+                    News::Frame(texts) => texts,
+                    News::Batch => frame_of(SERVER, &self.list.news(&batch), now),
+                };
+                let to = To::Syncing { but: from };
+                turn.mail.push(Mail { to, texts });
+            }
         }
     }
 
     /// Tells what had to wait. [`Turn::flush`] says when.
     pub fn flush(&mut self, now: u64) -> Turn {
         let mut turn = Turn::default();
-        if let Some(Waiting { batch, from, .. }) = self.told.waiting.take() {
-            self.told.at = now;
+        if let Some(Waiting { batch, from, .. }) = self.told.take(now) {
             let texts = frame_of(SERVER, &self.list.news(&batch), now);
             let to = To::Syncing { but: from };
             turn.mail.push(Mail { to, texts });

@@ -343,6 +343,42 @@ fn many_who_listen_are_told_of_quick_edits_at_once() {
 }
 
 #[test]
+fn nobody_waits_for_long_for_others_who_do_not_come() {
+    let guests: Vec<Guest> = (0..400).map(|n| syncing(&n.to_string())).collect();
+    let mut story = Story::with(&guests);
+    let mut waits = Vec::new();
+    for n in 0..30 {
+        story.now += 20;
+        story.sets(0, &n.to_string(), "text", "tea").unwrap();
+        let waited = story.inbox(399).is_empty();
+        if waited {
+            let turn = story.room.flush(story.now + 5);
+            story.carry_out(turn);
+            assert_eq!(story.inbox(399).len(), 1);
+        }
+        waits.push(waited);
+    }
+    assert!(
+        waits.iter().filter(|waited| **waited).count() <= 8,
+        "{waits:?}"
+    );
+
+    // When others do come, it is at most a few edits until they are gathered, all of them.
+    let mut told = 0;
+    for n in 30..130 {
+        story.now += 2;
+        story.sets(n % 3, &n.to_string(), "text", "bread").unwrap();
+        if n % 5 == 0 {
+            let turn = story.room.flush(story.now);
+            story.carry_out(turn);
+        }
+        told += story.inbox(399).len();
+    }
+    assert!(told <= 8 + 20, "{told}");
+    assert_eq!(story.room.list().counts().all, 130);
+}
+
+#[test]
 fn a_long_message_goes_out_in_parts() {
     let mut story = Story::with(&[syncing("a"), syncing("b")]);
     for id in 0..40 {
