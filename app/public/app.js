@@ -209,7 +209,7 @@ function turned(done, words) {
   showUndo();
 }
 
-listenToKeys(deeds);
+listenToKeys(deeds, showNow);
 $("undo")?.addEventListener("click", deeds.undo);
 $("redo")?.addEventListener("click", deeds.redo);
 
@@ -301,7 +301,15 @@ function changed() {
   else frame = requestAnimationFrame(show);
 }
 
+/** What somebody does next may come before the next frame, and goes by what is shown. */
+function showNow() {
+  if (!frame) return;
+  cancelAnimationFrame(frame);
+  show();
+}
+
 function show() {
+  frame = 0;
   if (!whole) return;
   const { counts } = todos;
   for (const [name, count] of Object.entries(counts)) {

@@ -26,11 +26,17 @@ const IN_ROW = {
 
 const isWriting = (target) => target.closest("input:not([type=radio]), textarea, select, [contenteditable]");
 
-/** `deeds`: what to do by name, each with the row that has the focus. False: nothing was done. */
-export function listenToKeys(deeds) {
+/**
+ * `deeds`: what to do by name, each with the row that has the focus. False: nothing was done.
+ * `showNow()` shows what was done before.
+ */
+export function listenToKeys(deeds, showNow) {
   document.addEventListener("keydown", (event) => {
-    const target = event.target instanceof Element ? event.target : document.body;
+    let target = event.target instanceof Element ? event.target : document.body;
     if (event.defaultPrevented || event.isComposing || isWriting(target)) return;
+    showNow();
+    // Its row may have gone with that, and the focus to another.
+    if (!target.isConnected) target = document.activeElement ?? document.body;
     // What lies over the page has the keyboard to itself.
     if (document.querySelector(":popover-open") && event.key !== "?") return;
     const row = target.closest(".todo") ?? undefined;
