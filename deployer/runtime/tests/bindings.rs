@@ -4,12 +4,15 @@
 
 mod support;
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::Request;
 use serde_json::json;
 use support::{Bench, bind, class, worker};
 use tiny_runtime::{Binding, D1Database, QueueConsumer, Stack};
+
+/// How long the worker puts a message off.
+const LATE: Duration = Duration::from_secs(2);
 
 fn consumer(queue: &str) -> QueueConsumer {
     QueueConsumer {
@@ -130,7 +133,6 @@ async fn every_binding_works_locally() {
         ("/r2", "content 1"),
         ("/d1", "ada; or not"),
         ("/cache", "kept"),
-        ("/limit", "true true true false true"),
         ("/assets", "main GET /a%20b.css?x=1"),
         ("/analytics", "written"),
         ("/email", "sent"),
@@ -147,6 +149,16 @@ async fn every_binding_works_locally() {
         ("/counter/hit", "1 hits, call 1"),
     ] {
         assert_eq!(bench.get("main", path).await, answer, "{path}");
+    }
+    // With other keys when another minute, for which others are allowed, began in the middle.
+    let minute = || SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs() / 60;
+    for key in 0.. {
+        let began = minute();
+        let allowed = bench.get("main", &format!("/limit?{key}")).await;
+        if minute() == began {
+            assert_eq!(allowed, "true true true false true");
+            break;
+        }
     }
     let cf = Request::get("/cf").header("x-tiny-cf", r#"{"colo":"TST"}"#);
     assert_eq!(bench.send("main", cf).await.1, "TST null");
@@ -222,9 +234,12 @@ async fn queues_deliver_retry_bury_and_survive_a_swap() {
     bench
         .until("main", "/received", "dead:{\"poison\":true}#1;")
         .await;
+    let sent = Instant::now();
     bench.get("main", "/send-late").await;
     bench.run(&stack).await;
-    assert!(!bench.get("main", "/received").await.contains("late"));
+    let received = bench.get("main", "/received").await;
+    // A slow machine may take as long over the swap as the message is put off.
+    assert!(sent.elapsed() >= LATE || !received.contains("late"));
     bench
         .until("main", "/received", "jobs:{\"late\":true}#1;")
         .await;

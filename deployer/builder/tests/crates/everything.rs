@@ -49,7 +49,8 @@ async fn fetch(request: Request, env: Env, _ctx: Context) -> Result<Response> {
             panics()
         }
         "/wait" => {
-            Delay::from(Duration::from_secs(60)).await;
+            happened("wait");
+            Delay::from(Duration::from_secs(600)).await;
             Response::ok("waited")
         }
         "/trap" => core::arch::wasm32::unreachable(),
@@ -187,7 +188,8 @@ impl DurableObject for Object {
                 panic!("the secret of this borrow");
             }
             "/object/wait" => {
-                Delay::from(Duration::from_secs(60)).await;
+                happened("wait in the object");
+                Delay::from(Duration::from_secs(600)).await;
                 Response::ok("waited")
             }
             "/object/alarm" => {

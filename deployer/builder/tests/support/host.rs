@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::Message;
 use super::package::provisioner;
 
 /// What hangs is a failure, and not the end of all testing.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub struct Host {
     folder: TempDir,

@@ -102,6 +102,7 @@ impl Request {
 
 pub(crate) struct Server {
     base: String,
+    patience: Patience,
     seen: Arc<Mutex<Vec<Request>>>,
 }
 
@@ -112,6 +113,10 @@ impl Server {
         let base = format!("http://{}/client/v4", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Vec::new()));
         let requests = Arc::clone(&seen);
+        let mut patience = impatient();
+        if steps.iter().any(|step| matches!(step, Step::Hang)) {
+            patience.answer = HUNG;
+        }
         tokio::spawn(async move {
             let mut held = Vec::new();
             for step in steps {
@@ -146,7 +151,11 @@ impl Server {
             std::future::pending::<()>().await;
             drop(held);
         });
-        Self { base, seen }
+        Self {
+            base,
+            patience,
+            seen,
+        }
     }
 
     /// What came in so far.
@@ -164,7 +173,7 @@ impl Server {
             base_url: self.base.clone(),
             token: Secret::new(TOKEN),
             account_id: None,
-            patience: impatient(),
+            patience: self.patience.clone(),
             trace: None,
         }
     }
@@ -182,12 +191,14 @@ impl Server {
     }
 }
 
-/// As patient as a test can be; the counts are those of real life.
+/// For an answer that never comes: longer than others take, even on a busy machine.
+const HUNG: Duration = Duration::from_secs(1);
+
+/// As patient between attempts as a test can be; all else is as in real life.
 pub(crate) fn impatient() -> Patience {
     Patience {
         first_pause: Duration::from_millis(2),
         longest_pause: Duration::from_millis(10),
-        answer: Duration::from_millis(400),
         ..Patience::default()
     }
 }

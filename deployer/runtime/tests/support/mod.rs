@@ -20,6 +20,9 @@ use tiny_runtime::{
 };
 use tokio::sync::mpsc;
 
+/// For whatever must happen: long enough for a busy machine.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// A worker of one module.
 pub fn worker(name: &str, script: &str) -> Worker {
     Worker {
@@ -120,7 +123,7 @@ impl Bench {
         if self.said.iter().any(&fits) {
             return;
         }
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match tokio::time::timeout(left, self.events.recv()).await {
@@ -145,7 +148,7 @@ impl Bench {
 
     /// Waits until a page says so.
     pub async fn until(&self, worker: &str, path: &str, wanted: &str) {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let text = self.get(worker, path).await;
             if text.contains(wanted) {

@@ -55,10 +55,10 @@ const pages = {
     await caches.default.put(url, new Response("kept", { headers: { "cache-control": "max-age=60" } }));
     return await (await caches.default.match(url)).text();
   },
-  async "/limit"(env) {
+  async "/limit"(env, ctx, request) {
     const outcomes = [];
-    for (let n = 0; n < 4; n++) outcomes.push((await env.LIMITER.limit({ key: "me" })).success);
-    outcomes.push((await env.LIMITER.limit({ key: "you" })).success);
+    for (let n = 0; n < 4; n++) outcomes.push((await env.LIMITER.limit({ key: request.url })).success);
+    outcomes.push((await env.LIMITER.limit({ key: `${request.url} of others` })).success);
     return outcomes.join(" ");
   },
   async "/send"(env) {
@@ -71,7 +71,7 @@ const pages = {
     return "sent";
   },
   async "/send-late"(env) {
-    await env.QUEUE.send({ late: true }, { delaySeconds: 1 });
+    await env.QUEUE.send({ late: true }, { delaySeconds: 2 });
     return "sent";
   },
   async "/received"(env) {
