@@ -1,8 +1,6 @@
 //! The todo app in a real browser, served by `tiny dev`.
 
-use std::time::Duration;
-
-use crate::support::{Browser, Dev, Held, Tab, Tiny, eventually, free_port};
+use crate::support::{Browser, Dev, Held, PATIENCE, Tab, Tiny, eventually, free_port};
 
 /// The texts in the list, in order.
 const TEXTS: &str = "[...document.querySelectorAll('#list .text')].map((text) => text.textContent)";
@@ -22,6 +20,16 @@ pub(crate) async fn connected(tab: &Tab) {
 async fn add(tab: &Tab, text: &str) {
     tab.type_into("#new", text).await;
     tab.press("#new", "Enter").await;
+}
+
+/// Waits until a page has found a server again that was away: the longer it was, the longer pages
+/// wait between two tries, up to a minute.
+pub(crate) async fn reconnected(tab: &Tab) {
+    tab.until_within(
+        3 * PATIENCE,
+        "document.querySelector('#connection').textContent === 'Connected'",
+    )
+    .await;
 }
 
 /// The row of the todo with this text.
@@ -102,6 +110,7 @@ async fn the_page_is_for_hands_on_the_keyboard_and_on_the_mouse() {
     let dev = Tiny::todo_app("hands").unlimited().dev().await;
     let (browser, other) = (Browser::open().await, Browser::open().await);
     everything_is_done_by_keys(&dev, &browser, &other).await;
+    keys_may_be_quicker_than_frames(&dev, &browser).await;
     own_edits_are_undone_and_no_others(&dev, &browser, &other).await;
     todos_are_dragged_to_their_place(&dev, &browser, &other).await;
     what_is_refused_is_told_and_can_be_discarded(&dev, &browser).await;
@@ -334,6 +343,31 @@ async fn everything_is_done_by_keys(dev: &Dev, browser: &Browser, other: &Browse
     assert_eq!(tab.errors(), Vec::<String>::new());
 }
 
+/// Each key does what it does to what the one before it left.
+async fn keys_may_be_quicker_than_frames(dev: &Dev, browser: &Browser) {
+    const SLOW: &str = "requestAnimationFrame = (act) => setTimeout(act, 1_000, performance.now()); \
+                        cancelAnimationFrame = clearTimeout;";
+    let url = dev.url("/?userId=quick");
+    let tab = browser.page_with(SLOW, &url).await;
+    connected(&tab).await;
+    for text in ["tea", "bread", "milk", "eggs"] {
+        add(&tab, text).await;
+    }
+    tab.until(&texts_are(&["tea", "bread", "milk", "eggs"]))
+        .await;
+    focus(&tab, "tea").await;
+    for _ in 0..2 {
+        tab.key("ArrowDown", Held::Alt).await;
+    }
+    tab.until(&texts_are(&["bread", "milk", "tea", "eggs"]))
+        .await;
+    for _ in 0..2 {
+        tab.key("Delete", Held::Nothing).await;
+    }
+    tab.until(&texts_are(&["bread", "milk"])).await;
+    assert_eq!(tab.errors(), Vec::<String>::new());
+}
+
 async fn own_edits_are_undone_and_no_others(dev: &Dev, browser: &Browser, other: &Browser) {
     let url = dev.url("/?userId=undo");
     let (tab, two) = (browser.page(&url).await, other.page(&url).await);
@@ -376,7 +410,9 @@ async fn todos_are_dragged_to_their_place(dev: &Dev, browser: &Browser, other: &
     for text in ["tea", "bread", "milk"] {
         add(&tab, text).await;
     }
-    two.until(&texts_are(&["tea", "bread", "milk"])).await;
+    for tab in [&tab, &two] {
+        tab.until(&texts_are(&["tea", "bread", "milk"])).await;
+    }
     // At the edge of the window it would scroll.
     tab.resize(1_200, 1_200).await;
     tab.drag("li.todo:first-child .grip", "li.todo:nth-child(2)")
@@ -590,8 +626,7 @@ async fn nothing_stands_in_anybodys_way() {
         tab.prefers_dark(dark).await;
         for (width, height) in [(1_200, 900), (390, 844)] {
             tab.resize(width, height).await;
-            // Colours change in a moment.
-            tokio::time::sleep(Duration::from_millis(400)).await;
+            tab.comes_to_rest().await;
             assert_eq!(
                 tab.violations().await,
                 Vec::<String>::new(),
@@ -602,7 +637,7 @@ async fn nothing_stands_in_anybodys_way() {
                     "document.getElementById('{dialog}').showPopover()"
                 ))
                 .await;
-                tokio::time::sleep(Duration::from_millis(400)).await;
+                tab.comes_to_rest().await;
                 let found = tab.violations().await;
                 assert_eq!(found, Vec::<String>::new(), "{dialog} {dark} {width}");
                 tab.eval(&format!(
@@ -625,7 +660,7 @@ async fn open_pages_follow_what_is_edited() {
 
     // Whoever is not listening yet loads the page again instead.
     let listens = |url: &String| url.ends_with("/cdn-cgi/tiny/live");
-    eventually("the page listens", || tab.urls().iter().any(listens)).await;
+    eventually("the page listens", || tab.answered().iter().any(listens)).await;
 
     // A stylesheet is exchanged in place: the page keeps what it remembers.
     tab.eval("window.kept = 'yes'").await;
@@ -715,7 +750,7 @@ async fn edits_made_while_the_server_is_away_are_sent_when_it_is_back() {
 
     let dev = project.dev_on(port).await;
     for tab in [&tab, &two] {
-        connected(tab).await;
+        reconnected(tab).await;
         saved(tab).await;
         tab.until(&texts_are(&["changed", "meanwhile"])).await;
         is_completed(tab, "changed").await;

@@ -14,7 +14,9 @@ use chromiumoxide::cdp::browser_protocol::input::{
     MouseButton,
 };
 use chromiumoxide::cdp::browser_protocol::log::{self, EventEntryAdded, LogEntryLevel};
-use chromiumoxide::cdp::browser_protocol::network::{self, EventRequestWillBeSent};
+use chromiumoxide::cdp::browser_protocol::network::{
+    self, EventRequestWillBeSent, EventResponseReceived,
+};
 use chromiumoxide::cdp::browser_protocol::target::SetAutoAttachParams;
 use chromiumoxide::cdp::js_protocol::runtime::{self, EventExceptionThrown};
 use chromiumoxide::page::Page;
@@ -46,7 +48,8 @@ impl Browser {
             .chrome_executable(chromium())
             .no_sandbox()
             .user_data_dir(profile.path())
-            .launch_timeout(Duration::from_mins(1))
+            .launch_timeout(PATIENCE)
+            .request_timeout(PATIENCE)
             .args([
                 "--headless",
                 "--disable-gpu",
@@ -112,6 +115,7 @@ pub struct Tab {
 struct Seen {
     errors: Mutex<Vec<String>>,
     urls: Mutex<Vec<String>>,
+    answered: Mutex<Vec<String>>,
 }
 
 impl Tab {
@@ -133,6 +137,10 @@ impl Tab {
             .event_listener::<EventRequestWillBeSent>()
             .await
             .unwrap();
+        let mut answered = page
+            .event_listener::<EventResponseReceived>()
+            .await
+            .unwrap();
         let notes = Arc::clone(&seen);
         tokio::spawn(async move {
             loop {
@@ -149,6 +157,9 @@ impl Tab {
                     }
                     Some(event) = sent.next() => {
                         notes.urls.lock().unwrap().push(event.request.url.clone());
+                    }
+                    Some(event) = answered.next() => {
+                        notes.answered.lock().unwrap().push(event.response.url.clone());
                     }
                     else => return,
                 }
@@ -171,6 +182,11 @@ impl Tab {
         self.seen.urls.lock().unwrap().clone()
     }
 
+    /// Every URL whose answer has begun.
+    pub fn answered(&self) -> Vec<String> {
+        self.seen.answered.lock().unwrap().clone()
+    }
+
     /// The value of a JavaScript expression.
     pub async fn eval(&self, expression: &str) -> serde_json::Value {
         self.page
@@ -184,6 +200,10 @@ impl Tab {
 
     /// Waits until the expression is true in the page.
     pub async fn until(&self, expression: &str) {
+        self.until_within(PATIENCE, expression).await;
+    }
+
+    pub async fn until_within(&self, patience: Duration, expression: &str) {
         let started = Instant::now();
         loop {
             // A page that is being replaced cannot be asked; the next one can.
@@ -193,7 +213,7 @@ impl Tab {
                 return;
             }
             assert!(
-                started.elapsed() < PATIENCE,
+                started.elapsed() < patience,
                 "never true in the page: {expression}\nits text: {}\nits errors: {:?}\nasked for: {:#?}",
                 self.eval("document.body.innerText").await,
                 self.errors(),
@@ -261,7 +281,7 @@ impl Tab {
 
     /// Takes what `from` selects by the mouse and drops it in the lower half of what `to` selects.
     pub async fn drag(&self, from: &str, to: &str) {
-        self.page.bring_to_front().await.unwrap();
+        self.frame().await;
         let (x, y) = self.middle_of(from).await;
         let (_, target) = self.middle_of(to).await;
         self.mouse(DispatchMouseEventType::MouseMoved, x, y).await;
@@ -269,11 +289,27 @@ impl Tab {
         for part in 1..=8 {
             let y = y + (target + 12.0 - y) * f64::from(part) / 8.0;
             self.mouse(DispatchMouseEventType::MouseMoved, x, y).await;
-            tokio::time::sleep(Duration::from_millis(30)).await;
+            // The page looks where the mouse is once in a frame.
+            self.frame().await;
         }
-        // The page looks where the mouse is once in a frame.
-        tokio::time::sleep(Duration::from_millis(120)).await;
         self.mouse(DispatchMouseEventType::MouseReleased, x, target + 12.0)
+            .await;
+    }
+
+    /// Waits until the page has drawn what there is. A tab that is not looked at draws nothing.
+    async fn frame(&self) {
+        self.page.bring_to_front().await.unwrap();
+        self.eval(
+            "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))",
+        )
+        .await;
+    }
+
+    /// Waits until nothing moves or changes its colour any more.
+    pub async fn comes_to_rest(&self) {
+        // What a change sets off begins with the next frame.
+        self.frame().await;
+        self.until("document.getAnimations().every(({ playState }) => playState !== 'running')")
             .await;
     }
 

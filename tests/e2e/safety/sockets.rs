@@ -1,6 +1,6 @@
 //! WebSockets are as good as what they were opened with, for as long as that is.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,7 +9,7 @@ use sha2::Sha256;
 
 use super::{ALICE, Ask, BOB, as_user, signed, texts};
 use crate::browser::connected;
-use crate::support::{Browser, Dev, Tab, free_port};
+use crate::support::{Browser, Dev, PATIENCE, Tab, free_port};
 
 /// A token of this user's that is good for a few seconds.
 fn passing(user: &str, seconds: u64) -> String {
@@ -53,8 +53,12 @@ async fn what_is_open_ends_with_its_session_and_never_becomes_somebody_elses() {
     signs_in(&tab, BOB).await;
     let (_, project) = dev.interrupt().await;
     let dev = project.dev_on(port).await;
-    tab.until("document.querySelector('#problem-text').textContent.includes('somebody else is signed in')")
-        .await;
+    // The longer it was alone, the longer a page waits between two tries, up to a minute.
+    tab.until_within(
+        3 * PATIENCE,
+        "document.querySelector('#problem-text').textContent.includes('somebody else is signed in')",
+    )
+    .await;
     assert!(as_user(&dev, BOB).texts("/todos").await.is_empty());
     tab.click("#retry").await;
     tab.until("document.body.dataset.user === 'bob'").await;
@@ -79,10 +83,15 @@ async fn what_is_open_ends_with_its_session_and_never_becomes_somebody_elses() {
 }
 
 async fn those_of_a_token_end_with_it(dev: &Dev) {
-    let (short, long) = (as_user(dev, &passing("alice", 4)), as_user(dev, ALICE));
-    let (mut sync, mut plain) = (short.socket("/sync").await, short.socket("/todos").await);
+    let long = as_user(dev, ALICE);
+    let began = Instant::now();
+    long.socket("/sync").await;
     let mut lasting = long.socket("/todos").await;
     assert!(texts(&lasting.json().await).is_empty());
+    // Good for longer than this machine needs to open two.
+    let seconds = 4 + 5 * began.elapsed().as_secs();
+    let short = as_user(dev, &passing("alice", seconds));
+    let (mut sync, mut plain) = (short.socket("/sync").await, short.socket("/todos").await);
     assert_eq!(sync.closed().await, 4401);
     assert_eq!(plain.closed().await, 4401);
     assert_eq!(short.status("/todos").await, 401);
@@ -111,11 +120,13 @@ async fn signs_in(tab: &Tab, token: &str) {
 
 /// Waits until these are the user's todos.
 async fn gets(user: &Ask<'_>, texts: &[&str]) {
-    for _ in 0..100 {
-        if user.texts("/todos").await == texts {
+    let began = Instant::now();
+    loop {
+        let found = user.texts("/todos").await;
+        if found == texts {
             return;
         }
+        assert!(began.elapsed() < PATIENCE, "{found:?}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert_eq!(user.texts("/todos").await, texts);
 }
