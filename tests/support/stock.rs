@@ -95,7 +95,8 @@ impl Stock {
 
     /// The same with `ahead` (milliseconds that its clock goes ahead), `fragment` (bytes, beyond
     /// which it takes messages apart), `slow` (milliseconds that each of its frames takes),
-    /// `patience` (seconds that it waits for answers), or `returns` (whether it comes back when its
+    /// `patience` (seconds that it waits for answers, 15 as the app's page does: what does not come
+    /// in time is not asked for again), or `returns` (whether it comes back when its
     /// socket is closed; it does unless told otherwise).
     pub async fn client_with(&self, id: &str, url: &str, options: Value) -> Client {
         let client = Client {
@@ -240,6 +241,13 @@ impl Client {
         let options = json!({"at": at, "is": is, "ms": ms(PATIENCE)});
         let found = self.tell("cell", options).await;
         assert_eq!(found, is, "{} at {at}", self.id);
+    }
+
+    /// Waits until its values are these, without those that tell who is there.
+    pub async fn sees_values(&self, are: Value) {
+        let options = json!({"are": are, "ms": ms(PATIENCE)});
+        let found = self.tell("values", options).await;
+        assert_eq!(found, are, "the values of {}", self.id);
     }
 
     /// Waits until it has a todo with this text.

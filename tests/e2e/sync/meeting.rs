@@ -1,6 +1,6 @@
 //! Stock clients, other kinds of clients, and what the object makes of those who go too far.
 
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
 
@@ -149,14 +149,18 @@ async fn a_clock_that_goes_ahead_spoils_nothing(dev: &Dev, stock: &Stock) {
 /// It is asked for again when its time has come.
 async fn what_is_only_a_little_ahead_is_late(dev: &Dev, stock: &Stock) {
     let url = sync(dev.port(), "ahead-seconds");
-    let ahead = json!({"ahead": MINUTE + 3_000});
+    let late = Duration::from_secs(4);
+    let ahead = json!({"ahead": MINUTE + 4_000});
     let eve = stock.client_with("eve-seconds", &url, ahead).await;
     let bob = stock.client("bob-seconds", &url).await;
     eve.online().await;
     bob.online().await;
+    let edited = Instant::now();
     eve.edit(add("1", "early")).await;
     assert!(eve.is_answered().await && bob.is_answered().await);
-    assert_eq!(bob.todos().await, Value::Null);
+    let early = bob.todos().await;
+    // A slow machine may look only when its time has come.
+    assert!(edited.elapsed() >= late || early.is_null(), "{early}");
     bob.sees("1", "text", "early").await;
     agree(&[&eve, &bob]).await;
 }

@@ -65,7 +65,7 @@ async fn open(dev: &Dev, browser: &Browser) -> Tab {
         "import('/tinybase.js').then(async ({{createMergeableStore, createWsSynchronizer}}) => {{
             const store = createMergeableStore();
             const socket = new WebSocket('{}');
-            await (await createWsSynchronizer(store, socket)).startSync();
+            await (await createWsSynchronizer(store, socket, 15)).startSync();
             window.stock = store;
         }})",
         sync(dev.port(), USER)

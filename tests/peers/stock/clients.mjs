@@ -25,7 +25,7 @@ class Client {
   asked = 0;
   answered = 0;
 
-  constructor({id, url, ahead = 0, patience = 1, fragment, slow = 0, returns = true}) {
+  constructor({id, url, ahead = 0, patience = 15, fragment, slow = 0, returns = true}) {
     Object.assign(this, {id, url, patience, fragment, slow, returns});
     this.store = createMergeableStore(id, () => Date.now() + ahead);
   }
@@ -244,6 +244,10 @@ const commands = {
 
   // Waits until this cell is that; answers what it is.
   cell: ({id, at, is, ms}) => within(ms, () => named(id).store.getCell(...at) ?? null, (cell) => cell === is),
+
+  // Waits until its values are these, but for those that tell who is there; answers what they are.
+  values: ({id, are, ms}) =>
+    within(ms, () => named(id).content().values, (values) => JSON.stringify(values) === JSON.stringify(are)),
 
   // Waits until a todo has this text; answers whether one has.
   has: ({id, text, ms}) =>
