@@ -369,15 +369,22 @@ async fn ctrl_c_lets_running_steps_finish_and_until_then_nobody_else_may_change_
         .expect("it ended")
         .contains("\"started\"")
     {}
-    // The namespace is being made; the worker waits for it.
+    // The namespace is being made, for as long as Cloudflare stands still; the worker waits for it.
+    signal(cloud.pid(), "STOP");
     tiny.ran(&prod(&["state", "mv", "kv.cache", "kv.other"]))
         .exits(5)
         .says("`tiny deploy` of");
     signal(child.id().unwrap(), "INT");
-    let output = child.wait_with_output().await.unwrap();
-    assert_eq!(output.status.code(), Some(130));
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("Ctrl-C again ends at once"), "{said}");
+    let mut told = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut said = String::new();
+    while !said.contains("Ctrl-C again ends at once") {
+        said += &told.next_line().await.unwrap().expect("it ended");
+    }
+    signal(cloud.pid(), "CONT");
+    while let Some(line) = told.next_line().await.unwrap() {
+        said += &line;
+    }
+    assert_eq!(child.wait().await.unwrap().code(), Some(130));
     assert!(
         said.contains("interrupted, with 1 of 2 steps left"),
         "{said}"

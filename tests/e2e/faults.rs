@@ -10,7 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::support::{Cloud, Tiny, account, workspace_of_tests};
+use crate::support::{Cloud, Tiny, account, signal, workspace_of_tests};
 
 const STAGE: &str = "test";
 /// How many cases at once: more than cores, since much of the time nothing but a process starts.
@@ -307,6 +307,8 @@ async fn happen(lane: &Lane, case: &Case, clean: &Clean) -> Outcome {
             other => panic!("{case:?}: exit code {other:?}\n{said}"),
         }
     };
+    // Nothing of that run goes on behind the back of the next one.
+    cloud.idle().await;
     cloud.mend().await;
     if outcome == Outcome::Resumed {
         let (code, said) = lane.run(case.phase, &cloud).await;
@@ -459,11 +461,14 @@ async fn of_two_deploys_at_once_one_wins_and_the_other_names_it() {
         assert!(first.try_wait().unwrap().is_none(), "it ended by itself");
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
+    // However long the others take, it is not done before.
+    signal(pid, "STOP");
     let (code, said) = lane.run(Phase::First, &cloud).await;
     assert_eq!(code, Some(5), "{said}");
     assert!(said.contains(&format!("pid {pid}")), "{said}");
     let (code, said) = lane.run(Phase::Destroy, &cloud).await;
     assert_eq!(code, Some(5), "{said}");
+    signal(pid, "CONT");
     assert!(first.wait().await.unwrap().success());
     assert!(
         !cloud
