@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Dev, Tiny};
+use crate::support::{Dev, Tiny, eventually};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -76,6 +76,11 @@ async fn an_object_counts_over_restarts_and_warns_once() {
         .project()
         .root()
         .join(".tiny/dev/state/analytics/todos.jsonl");
+    // A point is on its way to the file when the request that made it is answered.
+    eventually("a point is written", || {
+        fs_err::read_to_string(&points).is_ok_and(|points| points.contains('\n'))
+    })
+    .await;
     let points = fs_err::read_to_string(points).unwrap();
     let point: Value = serde_json::from_str(points.lines().next().unwrap()).unwrap();
     assert_eq!(point["indexes"], json!(["user-alice"]));

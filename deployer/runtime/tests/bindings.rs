@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use http::Request;
 use serde_json::json;
-use support::{Bench, bind, class, worker};
+use support::{Bench, PATIENCE, bind, class, worker};
 use tiny_runtime::{Binding, D1Database, QueueConsumer, Stack};
 
 /// How long the worker puts a message off.
@@ -178,6 +178,13 @@ async fn every_binding_works_locally() {
         files
     };
     assert_eq!(files("email"), ["Subject: hi\r\n\r\nbody"]);
+    // Points are on their way to the file when the request that made them is answered.
+    let began = Instant::now();
+    let points = stack.state.join("analytics/points.jsonl");
+    while !fs_err::read_to_string(&points).is_ok_and(|points| points.contains('\n')) {
+        assert!(began.elapsed() < PATIENCE, "no point is written");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     assert!(files("analytics")[0].contains(r#""doubles":[1.5]"#));
 }
 

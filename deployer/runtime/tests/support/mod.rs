@@ -21,7 +21,7 @@ use tiny_runtime::{
 use tokio::sync::mpsc;
 
 /// For whatever must happen: long enough for a busy machine.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A worker of one module.
 pub fn worker(name: &str, script: &str) -> Worker {
