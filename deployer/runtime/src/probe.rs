@@ -20,7 +20,7 @@ use crate::runtime::Programs;
 use crate::stack::Module;
 
 /// Cloudflare gives code one second of CPU at its start. A busy machine takes longer by the clock.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 const TOO_SLOW: &str = "Script startup exceeded CPU time limit.";
 
