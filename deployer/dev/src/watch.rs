@@ -182,7 +182,7 @@ mod tests {
         changes: &mut mpsc::UnboundedReceiver<Changes>,
     ) -> BTreeSet<Utf8PathBuf> {
         loop {
-            let batch = tokio::time::timeout(Duration::from_secs(10), changes.recv())
+            let batch = tokio::time::timeout(Duration::from_mins(1), changes.recv())
                 .await
                 .expect("no change was reported")
                 .unwrap();

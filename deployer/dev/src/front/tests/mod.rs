@@ -20,7 +20,10 @@ use tokio::task::JoinHandle;
 
 use super::{Control, Front, FrontEvent, FrontHandle, FrontOptions, Mail, Route, Routes};
 
-const SOON: Duration = Duration::from_secs(5);
+/// For whatever must happen: long enough for a busy machine.
+const SOON: Duration = Duration::from_mins(1);
+/// A grace that whoever waits for it to the end is too late with.
+const LONG: Duration = Duration::from_mins(10);
 const GRACE: Duration = Duration::from_millis(100);
 
 /// Runs one cron well, and lets others end in what was asked for.

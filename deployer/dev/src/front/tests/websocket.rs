@@ -61,7 +61,7 @@ async fn a_swap_closes_with_service_restart() {
     rig.handle.release(only(chatty().await));
     let mut client = open(&rig).await;
     let handle = rig.handle.clone();
-    let hold = tokio::spawn(async move { handle.hold(SOON).await });
+    let hold = tokio::spawn(async move { handle.hold(LONG).await });
     assert_eq!(
         bytes(&mut client, 19).await,
         b"\x88\x11\x03\xf4service restart"
@@ -91,7 +91,7 @@ async fn a_close_frame_never_lands_inside_of_another() {
     client.0.write_all(b"\x82\x04ab").await.unwrap();
     assert_eq!(bytes(&mut client, 4).await, b"\x82\x04ab");
     let handle = rig.handle.clone();
-    let hold = tokio::spawn(async move { handle.hold(SOON).await });
+    let hold = tokio::spawn(async move { handle.hold(LONG).await });
     assert!(client.is_silent().await);
     client.0.write_all(b"cd").await.unwrap();
     assert_eq!(bytes(&mut client, 4).await, b"cd\x88\x11");
@@ -104,7 +104,7 @@ async fn one_that_does_not_answer_does_not_hold_up_the_swap() {
     let rig = rig().await;
     rig.handle.release(only(chatty().await));
     let mut client = open(&rig).await;
-    soon(rig.handle.hold(Duration::from_mins(1))).await;
+    soon(rig.handle.hold(LONG)).await;
     let mut rest = Vec::new();
     soon(client.0.read_to_end(&mut rest)).await.unwrap();
     assert_eq!(rest, b"\x88\x11\x03\xf4service restart");

@@ -292,10 +292,7 @@ async fn a_lease_that_nobody_renews_is_taken_over_when_it_has_run_out() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
     let waited = died.elapsed();
-    assert!(
-        waited > Duration::from_millis(1500) && waited < Duration::from_secs(5),
-        "{waited:?}"
-    );
+    assert!(waited > Duration::from_millis(1500), "{waited:?}");
     assert!(next.holder().token > first);
 }
 
