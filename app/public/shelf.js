@@ -31,6 +31,10 @@ const drop = (name) =>
     request.onsuccess = request.onerror = request.onblocked = resolve;
   });
 
+/** No tables, or no values: what is in it, its clock, its hash. */
+const NOTHING = [{}, "", 0];
+const isEmpty = (store) => store.getMergeableContentHashes().every((hash) => hash === 0);
+
 export class Shelf {
   #store;
   #name;
@@ -58,13 +62,22 @@ export class Shelf {
   /** Merges what is kept into the store. */
   async load() {
     const written = this.#written;
-    this.#journal.read((changes) => this.#store.applyMergeableChanges(changes));
+    const noted = [];
+    this.#journal.read((edit) => noted.push(edit));
     const kept = createMergeableStore();
     await createIndexedDbPersister(kept, this.#name).load();
     const [tables, [values, ...own]] = kept.getMergeableContent();
     // Who was here then says nothing now.
     const lasting = Object.entries(values).filter(([id]) => !id.startsWith("here/"));
-    this.#store.applyMergeableChanges([tables, [Object.fromEntries(lasting), ...own]]);
+    let changes = [tables, [Object.fromEntries(lasting), ...own]];
+    if (isEmpty(this.#store)) {
+      // Nothing to merge with: TinyBase takes a long list in a fraction of the time when it takes
+      // it with its hashes. Those of the values count what was left out.
+      this.#store.setMergeableContent([tables, NOTHING]);
+      changes = [NOTHING, changes[1]];
+    }
+    this.#store.applyMergeableChanges(changes);
+    for (const edit of noted) this.#store.applyMergeableChanges(edit);
     this.#seen = written;
   }
 

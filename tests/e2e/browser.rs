@@ -17,7 +17,7 @@ pub(crate) async fn connected(tab: &Tab) {
         .await;
 }
 
-async fn add(tab: &Tab, text: &str) {
+pub(crate) async fn add(tab: &Tab, text: &str) {
     tab.type_into("#new", text).await;
     tab.press("#new", "Enter").await;
 }
@@ -63,7 +63,7 @@ async fn is_completed(tab: &Tab, text: &str) {
 }
 
 /// Waits until the page knows that the server has all its edits.
-async fn saved(tab: &Tab) {
+pub(crate) async fn saved(tab: &Tab) {
     tab.until("!Object.keys(localStorage).some((key) => key.startsWith('unsent '))")
         .await;
 }
@@ -80,7 +80,7 @@ async fn fill_editor(tab: &Tab, script: &str) {
 }
 
 /// Waits until the page can be opened without a network.
-async fn is_kept(tab: &Tab, page: &str) {
+pub(crate) async fn is_kept(tab: &Tab, page: &str) {
     let page = serde_json::to_string(page).unwrap();
     tab.until(&format!("caches.match({page}).then(Boolean)"))
         .await;

@@ -6,7 +6,8 @@ use camino::Utf8Path;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use crate::support::{Dev, PATIENCE, Stock, Tiny, agree};
+use crate::browser::{add, connected, is_kept, reconnected, saved};
+use crate::support::{Browser, Dev, PATIENCE, Stock, Tab, Tiny, agree, free_port};
 
 const TODOS: usize = 3_000;
 const PAGE: &str = "/?userId=alice";
@@ -189,4 +190,66 @@ async fn who_was_there_before_the_object_slept_is_there_after_the_page() {
         client.sees("id0", "text", "without one").await;
     }
     agree(&[&one, &two]).await;
+}
+
+/// Waits until the page shows so many todos.
+async fn counts(tab: &Tab, todos: usize) {
+    let counted = "document.querySelector('[data-count=all]').textContent";
+    tab.until(&format!("{counted} === '{todos}'")).await;
+}
+
+/// Waits until the browser's database has all edits.
+async fn is_written(tab: &Tab) {
+    tab.until("!Object.keys(localStorage).some((key) => key.startsWith('edits of '))")
+        .await;
+}
+
+#[tokio::test]
+async fn a_long_list_is_there_again_with_the_page_and_without_a_network() {
+    let port = free_port();
+    let project = Tiny::todo_app("long-lists-page")
+        .unlimited()
+        .arg("--no-live-reload");
+    let dev = project.dev_on(port).await;
+    import(&dev.client, port).await;
+    let browser = Browser::open().await;
+    let url = dev.url(PAGE);
+    let tab = browser.page(&url).await;
+    connected(&tab).await;
+    // Only now the whole list is here: keys go by it.
+    add(&tab, "one more").await;
+    counts(&tab, TODOS + 1).await;
+    saved(&tab).await;
+    is_kept(&tab, PAGE).await;
+    is_written(&tab).await;
+
+    tab.go(&url).await;
+    connected(&tab).await;
+    add(&tab, "two more").await;
+    counts(&tab, TODOS + 2).await;
+    // The server says so by its hash of all todos.
+    saved(&tab).await;
+    is_written(&tab).await;
+
+    let project = dev.kill().await;
+    tab.go(&url).await;
+    tab.until("document.querySelector('#connection').textContent === 'Disconnected'")
+        .await;
+    counts(&tab, TODOS + 2).await;
+    tab.click("li.todo .check").await;
+    add(&tab, "meanwhile").await;
+    counts(&tab, TODOS + 3).await;
+    tab.go(&url).await;
+    counts(&tab, TODOS + 3).await;
+    tab.until("!document.querySelector('li.todo').hasAttribute('data-completed')")
+        .await;
+
+    let dev = project.dev_on(port).await;
+    reconnected(&tab).await;
+    saved(&tab).await;
+    let store = dev.text("/todos?userId=alice").await;
+    for text in ["one more", "two more", "meanwhile"] {
+        assert!(store.contains(text), "`{text}` is not there");
+    }
+    browser.close().await;
 }
