@@ -307,8 +307,6 @@ async fn happen(lane: &Lane, case: &Case, clean: &Clean) -> Outcome {
             other => panic!("{case:?}: exit code {other:?}\n{said}"),
         }
     };
-    // Nothing of that run goes on behind the back of the next one.
-    cloud.idle().await;
     cloud.mend().await;
     if outcome == Outcome::Resumed {
         let (code, said) = lane.run(case.phase, &cloud).await;

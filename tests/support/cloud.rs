@@ -206,11 +206,6 @@ impl Cloud {
             .await
     }
 
-    /// Waits until no request is under way: what those who are gone had begun is done.
-    pub async fn idle(&self) {
-        self.control(Method::GET, "faults?idle=true", None).await;
-    }
-
     /// Lets every request be, from now on.
     pub async fn mend(&self) {
         self.control(Method::DELETE, "faults", None).await;

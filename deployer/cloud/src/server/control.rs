@@ -1,7 +1,7 @@
 //! For tests that run the local Cloudflare as a process. `GET /__tiny/uploads/SCRIPT` tells what was
 //! last uploaded for a script, without its code and secrets. Faults are at `/__tiny/faults`:
-//! `PUT {"faults": ["…"]}` sets them, `DELETE` clears them, `GET` tells what they did, with
-//! `?struck=N` once so many requests were struck, and with `?idle=true` once none is under way.
+//! `PUT {"faults": ["…"]}` sets them, `DELETE` clears them, `GET` tells what they did, and with
+//! `?struck=N` waits until so many requests were struck.
 
 use axum::Router;
 use axum::extract::{Path, Request, State};
@@ -55,8 +55,6 @@ async fn only_from_here(request: Request, next: Next) -> Response {
 #[serde(deny_unknown_fields)]
 struct ReportQuery {
     struck: Option<u64>,
-    #[serde(default)]
-    idle: bool,
 }
 
 async fn report(
@@ -65,9 +63,6 @@ async fn report(
 ) -> Reply<FaultReport> {
     if let Some(count) = query.struck {
         faults.wait_for_strikes(count).await;
-    }
-    if query.idle {
-        faults.wait_until_idle().await;
     }
     Ok(Answer::new(faults.report()))
 }
