@@ -34,8 +34,8 @@ impl Trace for Wire {
         let call = format!("{} {}", exchange.method, exchange.path);
         self.calls.lock().unwrap().push(call);
         let end = Instant::now();
-        let times = (end - exchange.duration, end);
-        self.times.lock().unwrap().push(times);
+        let began = end.checked_sub(exchange.duration).unwrap();
+        self.times.lock().unwrap().push((began, end));
     }
 
     fn waiting(&self, _: &Waiting<'_>) {}
