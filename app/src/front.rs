@@ -100,7 +100,7 @@ mod tests {
     use tinybase::Store;
 
     use super::*;
-    use crate::hop::{Pass, Visit};
+    use crate::hop::Visit;
     use crate::list::TODOS;
 
     fn list(todos: usize) -> List {
@@ -120,16 +120,7 @@ mod tests {
         let mut list = list(limit::LONG + 1);
         let kept = serde_json::to_string(&Front::of(&mut list).unwrap()).unwrap();
         let kept: Front<'static> = serde_json::from_str(&kept).unwrap();
-        let visit = Visit {
-            user: "ann".into(),
-            named: true,
-            open: true,
-            org: None,
-            list: String::new(),
-            pass: Pass::Own,
-            filter: Filter::All,
-            from: 0,
-        };
+        let visit = Visit::to_own("ann");
         assert!(visit.is_front());
         let sheet = kept.sheet(Right::Write, 4096, Some(3));
         assert_eq!(sheet.rows.len(), limit::PAGE);

@@ -136,6 +136,21 @@ pub struct Visit {
 }
 
 impl Visit {
+    /// Somebody's own list, from its first todo on.
+    #[cfg(test)]
+    pub fn to_own(user: &str) -> Self {
+        Self {
+            user: user.to_owned(),
+            named: true,
+            open: true,
+            org: None,
+            list: String::new(),
+            pass: Pass::Own,
+            filter: Filter::All,
+            from: 0,
+        }
+    }
+
     /// Whether the page is the first of all todos.
     pub fn is_front(&self) -> bool {
         self.filter == Filter::All && self.from == 0

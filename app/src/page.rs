@@ -481,14 +481,10 @@ mod tests {
 
     fn visit(user: &str, named: bool, filter: Filter) -> Visit {
         Visit {
-            user: user.into(),
             named,
             open: named,
-            org: None,
-            list: String::new(),
-            pass: Pass::Own,
             filter,
-            from: 0,
+            ..Visit::to_own(user)
         }
     }
 

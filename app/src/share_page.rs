@@ -74,20 +74,13 @@ pub fn refusal(why: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::filter::Filter;
     use crate::hop::Pass;
     use crate::sheet::Right;
 
     fn visit(named: bool) -> Visit {
         Visit {
-            user: "a&b".into(),
             named,
-            open: true,
-            org: None,
-            list: String::new(),
-            pass: Pass::Own,
-            filter: Filter::All,
-            from: 0,
+            ..Visit::to_own("a&b")
         }
     }
 

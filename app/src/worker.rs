@@ -175,9 +175,7 @@ fn next(request: &Request, asked: &Asked<'_>) -> Result<Next, JsValue> {
     };
     let method = request.method();
     if !route.allows(&method) {
-        let methods = route.methods();
-        let why = format!("Not allowed: use {methods}.");
-        return text(405, &why, &[("allow", methods)]).map(Next::Answer);
+        return not_allowed(route.methods()).map(Next::Answer);
     }
     if route == Route::Sync && !js::is_upgrade(headers) {
         let why = "Upgrade to a WebSocket: this speaks TinyBase's synchronizer protocol.";
@@ -359,6 +357,20 @@ fn found(
 fn wants_json(headers: &Headers) -> bool {
     let accept = headers.get("accept").ok().flatten();
     accept.is_some_and(|accept| accept.contains("application/json"))
+}
+
+/// Whether something is posted, where one may look and post.
+fn posts(request: &Request) -> Result<bool, Result<Response, JsValue>> {
+    match &*request.method() {
+        "POST" => Ok(true),
+        "GET" | "HEAD" => Ok(false),
+        _ => Err(not_allowed("GET, HEAD, POST")),
+    }
+}
+
+fn not_allowed(methods: &str) -> Result<Response, JsValue> {
+    let why = format!("Not allowed: use {methods}.");
+    text(405, &why, &[("allow", methods)])
 }
 
 /// What is asked of an object. `None`: nothing, it is about the session.

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use wasm_bindgen::JsValue;
 use worker::web_sys::{Headers, Request, Response};
 
-use super::{Asked, FOREIGN_PAGE, FORM, NO_STORES, Next, body, is_owner, refused, sharding};
+use super::{Asked, FOREIGN_PAGE, FORM, NO_STORES, Next, body, is_owner, posts, refused, sharding};
 use crate::answer::{self, text};
 use crate::api::{read, told};
 use crate::call::Call;
@@ -35,13 +35,10 @@ pub(super) fn next_org(request: &Request, asked: &Asked<'_>) -> Result<Next, JsV
     if sharding != Sharding::Org {
         return refuse(404, "Here are no organisations: SHARDING is not org.");
     }
-    let method = request.method();
-    let posts = method == "POST";
-    if !posts && method != "GET" && method != "HEAD" {
-        let methods = "GET, HEAD, POST";
-        let why = format!("Not allowed: use {methods}.");
-        return text(405, &why, &[("allow", methods)]).map(Next::Answer);
-    }
+    let posts = match posts(request) {
+        Ok(posts) => posts,
+        Err(refusal) => return refusal.map(Next::Answer),
+    };
     if posts && !asked.is_from_own_page()? {
         return refuse(403, FOREIGN_PAGE);
     }

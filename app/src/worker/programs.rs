@@ -3,7 +3,7 @@
 use wasm_bindgen::JsValue;
 use worker::web_sys::Request;
 
-use super::{Asked, FOREIGN_PAGE, NO_STORES, Next, is_owner, sharding};
+use super::{Asked, FOREIGN_PAGE, NO_STORES, Next, is_owner, posts, sharding};
 use crate::answer::text;
 use crate::api::{self, Question, Wish};
 use crate::archive_page::View;
@@ -16,7 +16,6 @@ pub(super) fn next_archive(request: &Request, asked: &Asked<'_>) -> Result<Next,
     let Asked {
         address, bindings, ..
     } = asked;
-    let method = request.method();
     let refuse = |status, why: &str| api::refuse(status, why).map(Next::Answer);
     let sharding = match sharding(bindings) {
         Ok(sharding) => sharding,
@@ -25,12 +24,10 @@ pub(super) fn next_archive(request: &Request, asked: &Asked<'_>) -> Result<Next,
     if sharding != Sharding::Hybrid {
         return refuse(404, "Nothing is archived: SHARDING is not hybrid.");
     }
-    let posts = method == "POST";
-    if !posts && method != "GET" && method != "HEAD" {
-        let methods = "GET, HEAD, POST";
-        let why = format!("Not allowed: use {methods}.");
-        return text(405, &why, &[("allow", methods)]).map(Next::Answer);
-    }
+    let posts = match posts(request) {
+        Ok(posts) => posts,
+        Err(refusal) => return refusal.map(Next::Answer),
+    };
     if posts && !asked.is_from_own_page()? {
         return refuse(403, FOREIGN_PAGE);
     }
