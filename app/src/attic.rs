@@ -4,6 +4,7 @@
 use worker::{SqlStorage, SqlStorageValue};
 
 use crate::archive::Late;
+use crate::disk::first;
 
 pub struct Attic(SqlStorage);
 
@@ -33,14 +34,8 @@ impl Attic {
     }
 
     pub fn count(&self) -> worker::Result<u64> {
-        let found = self.0.exec("SELECT count(*) FROM archived", None)?;
-        match found
-            .raw()
-            .next()
-            .transpose()?
-            .map(|row| row.into_iter().next())
-        {
-            Some(Some(SqlStorageValue::Integer(count))) => Ok(u64::try_from(count).unwrap_or(0)),
+        match first(&self.0, "SELECT count(*) FROM archived", None)? {
+            Some(SqlStorageValue::Integer(count)) => Ok(u64::try_from(count).unwrap_or(0)),
             _ => Ok(0),
         }
     }

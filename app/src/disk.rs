@@ -132,8 +132,7 @@ impl Disk {
     /// Whether anything was ever written to a list.
     pub fn has_entries(&self, list: &str) -> worker::Result<bool> {
         let query = "SELECT 1 FROM entries WHERE list = ? LIMIT 1";
-        let mut found = self.sql.exec(query, vec![list.into()])?.raw();
-        Ok(found.next().transpose()?.is_some())
+        Ok(first(&self.sql, query, vec![list.into()])?.is_some())
     }
 
     /// What an older version kept under a key, as JSON.
@@ -191,6 +190,16 @@ impl Disk {
             .exec(statement, vec![list.into(), kind, table, row])?;
         Ok(())
     }
+}
+
+/// What stands first in the first row that a query finds.
+pub fn first(
+    sql: &SqlStorage,
+    query: &str,
+    values: impl Into<Option<Vec<SqlStorageValue>>>,
+) -> worker::Result<Option<SqlStorageValue>> {
+    let row = sql.exec(query, values)?.raw().next().transpose()?;
+    Ok(row.and_then(|row| row.into_iter().next()))
 }
 
 /// `[[kind,"name","row","text"],…]`, as many of them as it takes.

@@ -3,7 +3,7 @@
 use wasm_bindgen::JsValue;
 use worker::SqlStorageValue;
 
-use crate::disk::Disk;
+use crate::disk::{Disk, first};
 
 /// Something to be done once, at a time that is kept on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,13 +78,10 @@ pub fn is_scheduled(disk: &Disk, duty: Duty) -> worker::Result<bool> {
 /// When a duty is due, in milliseconds since 1970.
 pub fn at(disk: &Disk, duty: Duty) -> worker::Result<Option<u64>> {
     let query = "SELECT at FROM duties WHERE name = ?";
-    let mut found = disk.sql().exec(query, vec![duty.name().into()])?.raw();
-    Ok(
-        match found.next().transpose()?.map(|row| row.into_iter().next()) {
-            Some(Some(SqlStorageValue::Integer(at))) => u64::try_from(at).ok(),
-            _ => None,
-        },
-    )
+    Ok(match first(disk.sql(), query, vec![duty.name().into()])? {
+        Some(SqlStorageValue::Integer(at)) => u64::try_from(at).ok(),
+        _ => None,
+    })
 }
 
 /// Takes a duty off the list.

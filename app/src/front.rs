@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
 use worker::{SqlStorage, SqlStorageValue};
 
+use crate::disk::first;
 use crate::filter::Filter;
 use crate::limit;
 use crate::list::List;
@@ -81,15 +82,13 @@ impl Front<'static> {
 
     pub fn is_kept(sql: &SqlStorage, list: &str) -> worker::Result<bool> {
         let query = "SELECT 1 FROM fronts WHERE list = ? AND form = ?";
-        let mut found = sql.exec(query, vec![list.into(), FORM.into()])?.raw();
-        Ok(found.next().transpose()?.is_some())
+        Ok(first(sql, query, vec![list.into(), FORM.into()])?.is_some())
     }
 
     pub fn read(sql: &SqlStorage, list: &str) -> worker::Result<Option<Self>> {
         let query = "SELECT text FROM fronts WHERE list = ? AND form = ?";
-        let mut found = sql.exec(query, vec![list.into(), FORM.into()])?.raw();
-        match found.next().transpose()?.map(|row| row.into_iter().next()) {
-            Some(Some(SqlStorageValue::String(text))) => Ok(serde_json::from_str(&text)?),
+        match first(sql, query, vec![list.into(), FORM.into()])? {
+            Some(SqlStorageValue::String(text)) => Ok(serde_json::from_str(&text)?),
             _ => Ok(None),
         }
     }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use worker::{SqlStorage, SqlStorageValue};
 
+use crate::disk::first;
 use crate::org::{Caller, Errand, PAGE, Role};
 
 /// What became of an errand.
@@ -171,10 +172,7 @@ impl<'d> Members<'d> {
 
     fn role(&self, user: &str) -> worker::Result<Option<Role>> {
         let query = "SELECT role FROM members WHERE user = ?";
-        let Some(row) = self.0.exec(query, vec![user.into()])?.raw().next() else {
-            return Ok(None);
-        };
-        match row?.into_iter().next() {
+        match first(self.0, query, vec![user.into()])? {
             Some(SqlStorageValue::String(role)) => Ok(Role::named(&role)),
             _ => Ok(None),
         }
@@ -195,8 +193,7 @@ impl<'d> Members<'d> {
     }
 
     fn count(&self, query: &str) -> worker::Result<i64> {
-        let row = self.0.exec(query, None)?.raw().next().transpose()?;
-        match row.and_then(|row| row.into_iter().next()) {
+        match first(self.0, query, None)? {
             Some(SqlStorageValue::Integer(count)) => Ok(count),
             _ => Ok(0),
         }

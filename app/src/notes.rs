@@ -3,7 +3,7 @@
 use wasm_bindgen::JsValue;
 use worker::SqlStorageValue;
 
-use crate::disk::Disk;
+use crate::disk::{Disk, first};
 
 pub fn prepare(disk: &Disk) -> worker::Result<()> {
     let table = "CREATE TABLE IF NOT EXISTS notes (
@@ -16,13 +16,10 @@ pub fn prepare(disk: &Disk) -> worker::Result<()> {
 
 pub fn read(disk: &Disk, name: &str) -> worker::Result<Option<String>> {
     let query = "SELECT text FROM notes WHERE name = ?";
-    let mut found = disk.sql().exec(query, vec![name.into()])?.raw();
-    Ok(
-        match found.next().transpose()?.map(|row| row.into_iter().next()) {
-            Some(Some(SqlStorageValue::String(text))) => Some(text),
-            _ => None,
-        },
-    )
+    Ok(match first(disk.sql(), query, vec![name.into()])? {
+        Some(SqlStorageValue::String(text)) => Some(text),
+        _ => None,
+    })
 }
 
 pub fn write(disk: &Disk, name: &str, text: &str) -> Result<(), JsValue> {

@@ -6,7 +6,7 @@
 use wasm_bindgen::JsValue;
 use worker::SqlStorageValue;
 
-use crate::disk::Disk;
+use crate::disk::{Disk, first};
 
 pub fn prepare(disk: &Disk) -> worker::Result<()> {
     let table = "CREATE TABLE IF NOT EXISTS backups (
@@ -29,9 +29,8 @@ pub fn note(disk: &Disk, list: &str) -> Result<(), JsValue> {
 /// The number of the last change that was noted.
 pub fn number(disk: &Disk, list: &str) -> Result<i64, JsValue> {
     let query = "SELECT changed FROM backups WHERE list = ?";
-    let row = disk.sql().exec(query, vec![list.into()])?.raw().next();
-    Ok(match row.transpose()?.map(|row| row.into_iter().next()) {
-        Some(Some(SqlStorageValue::Integer(number))) => number,
+    Ok(match first(disk.sql(), query, vec![list.into()])? {
+        Some(SqlStorageValue::Integer(number)) => number,
         _ => 0,
     })
 }

@@ -17,6 +17,7 @@ use crate::answer;
 use crate::archive::{self, Archived, Findings, Late, Outcome, Rest, Resting};
 use crate::attic::Attic;
 use crate::database::{Database, Statement};
+use crate::disk::first;
 use crate::duties::{self, Duty};
 use crate::entry::Entry;
 use crate::glance::Glance;
@@ -169,13 +170,10 @@ impl Awake {
         let query = "SELECT text FROM entries WHERE list = ? AND kind = ? AND name = ? AND row = ?";
         let kind = SqlStorageValue::Integer(Entry::ROW.into());
         let values = vec![LIST.into(), kind, TODOS.into(), id.into()];
-        let mut found = self.disk.sql().exec(query, values)?.raw();
-        Ok(
-            match found.next().transpose()?.map(|row| row.into_iter().next()) {
-                Some(Some(SqlStorageValue::String(record))) => Some(record),
-                _ => None,
-            },
-        )
+        Ok(match first(self.disk.sql(), query, values)? {
+            Some(SqlStorageValue::String(record)) => Some(record),
+            _ => None,
+        })
     }
 
     /// Puts back what is wanted, and what something was done to that the archive does not have.
