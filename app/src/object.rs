@@ -40,7 +40,7 @@ use crate::region::Region;
 use crate::room::{Dialect, Guest, MemberId, Room};
 use crate::share::{Admitted, Refused};
 use crate::shares::Shares;
-use crate::sheet::{Counts as TodoCounts, Right};
+use crate::sheet::Right;
 use crate::sockets::Sockets;
 
 use self::backups::Plan;
@@ -102,7 +102,7 @@ struct Awake {
     /// Who was there before the object slept, of lists that nobody has needed since.
     asleep: BTreeMap<String, Vec<(MemberId, Guest)>>,
     /// How many todos there are in lists that were shown without being read.
-    fronts: BTreeMap<String, TodoCounts>,
+    fronts: BTreeMap<String, usize>,
     /// The lists whose first page is going to be kept.
     fronting: BTreeSet<String>,
     sockets: Sockets,

@@ -27,30 +27,33 @@ impl Awake {
         key: &str,
         cookie: Option<&str>,
     ) -> Result<Response, JsValue> {
-        let size = self.disk.size();
-        let archived = match &self.attic {
-            Some(attic) if ask == Ask::Page && right == Right::Own => Some(attic.count()?),
-            _ => None,
-        };
-        let front = match ask {
-            Ask::Page if visit.is_front() => self.front(&visit.list)?,
-            _ => None,
-        };
-        let (kind, body) = match (ask, front) {
-            (Ask::Page, Some(front)) => {
-                let sheet = front.sheet(right, size, archived);
-                (Kind::Page, page::render(visit, &sheet))
-            }
-            (Ask::Page, None) => {
-                let list = self.room(&visit.list)?.list();
-                let sheet = Sheet::of(list, visit, right, size, archived);
-                (Kind::Page, page::render(visit, &sheet))
-            }
+        let (kind, body) = match ask {
+            Ask::Page => (Kind::Page, self.page(visit, right)?),
             _ => (Kind::Json, self.room(&visit.list)?.list().todos().to_json()),
         };
         let bytes = Uint8Array::from(body.as_bytes());
         self.kept.keep(key, kind, &bytes)?;
         kind.answer(&bytes, cookie)
+    }
+
+    fn page(&mut self, visit: &Visit, right: Right) -> Result<String, JsValue> {
+        let size = self.disk.size();
+        let archived = match &self.attic {
+            Some(attic) if right == Right::Own => Some(attic.count()?),
+            _ => None,
+        };
+        let front = if visit.is_front() {
+            self.front(&visit.list)?
+        } else {
+            None
+        };
+        let sheet = if let Some(front) = front {
+            front.sheet(right, size, archived)
+        } else {
+            let list = self.room(&visit.list)?.list();
+            Sheet::of(list, visit, right, size, archived)
+        };
+        Ok(page::render(visit, &sheet))
     }
 
     /// `object`: the name of this one, to be told.

@@ -148,7 +148,7 @@ impl Awake {
 
     /// Makes what was put aside part of the list.
     fn unpack(&mut self, list: &str) -> Result<(), JsValue> {
-        let occupied = self.open_lists().contains(list);
+        let occupied = self.places.values().any(|place| place == list);
         if !occupied && !self.disk.has_entries(list)? {
             self.rooms.remove(list);
             self.handovers()?.unpack(list)?;

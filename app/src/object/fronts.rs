@@ -22,7 +22,7 @@ impl Awake {
         }
         let front = Front::read(self.disk.sql(), list)?;
         if let Some(front) = &front {
-            self.fronts.insert(list.to_owned(), front.counts);
+            self.fronts.insert(list.to_owned(), front.counts.all);
         }
         Ok(front)
     }

@@ -104,7 +104,7 @@ impl Awake {
     fn gauges(&mut self) -> Gauges {
         let rooms = self.rooms.values_mut();
         let read: usize = rooms.map(|room| room.list().store().row_count(TODOS)).sum();
-        let shown: usize = self.fronts.values().map(|counts| counts.all).sum();
+        let shown: usize = self.fronts.values().sum();
         Gauges {
             sockets: self.places.len() as u64,
             todos: (read + shown) as u64,
