@@ -280,37 +280,19 @@ impl FaultControl {
     /// Waits until so many requests have come in. What has come in is done, whatever becomes of
     /// whoever asked for it.
     pub async fn wait_for_requests(&self, count: u64) {
-        // The sender lives as long as this.
-        let _ = self
-            .0
-            .seen
-            .subscribe()
-            .wait_for(|seen| *seen >= count)
-            .await;
+        reached(&self.0.seen, |seen| seen >= count).await;
     }
 
     /// Waits until no request is under way: the end of those whose client is gone was noticed, and
     /// what they had begun is done.
     pub async fn wait_until_idle(&self) {
-        // The sender lives as long as this.
-        let _ = self
-            .0
-            .under_way
-            .subscribe()
-            .wait_for(|under_way| *under_way == 0)
-            .await;
+        reached(&self.0.under_way, |under_way| under_way == 0).await;
     }
 
     /// Waits until so many requests were struck: before any work, or after all of it was
     /// committed, as the fault says.
     pub async fn wait_for_strikes(&self, count: u64) {
-        // The sender lives as long as this.
-        let _ = self
-            .0
-            .struck
-            .subscribe()
-            .wait_for(|struck| *struck >= count)
-            .await;
+        reached(&self.0.struck, |struck| struck >= count).await;
     }
 
     pub fn report(&self) -> FaultReport {
@@ -384,6 +366,12 @@ impl FaultControl {
     fn table(&self) -> MutexGuard<'_, Table> {
         self.0.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Waits until a count is what it is to be.
+async fn reached(count: &watch::Sender<u64>, is_reached: impl Fn(u64) -> bool) {
+    // The sender lives as long as this.
+    let _ = count.subscribe().wait_for(|count| is_reached(*count)).await;
 }
 
 /// A request that came in and is not done yet.
