@@ -1,10 +1,10 @@
 //! `tiny dev` with workers that touch every kind of binding: all of them local, all of them kept.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Dev, Tiny};
+use crate::support::{Dev, Tiny, within_one_minute};
 
 /// How long until something that fires every minute must have done so.
 const OVER_A_MINUTE: Duration = Duration::from_mins(2);
@@ -116,20 +116,16 @@ async fn the_cache_gives_back_what_was_put(dev: &Dev) {
 }
 
 async fn the_rate_limit_counts_each_key_for_itself(dev: &Dev) {
-    // With other keys when another minute, in which others are allowed, began in the middle.
-    let minute = || SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs() / 60;
-    for attempt in 0.. {
-        let began = minute();
+    let allowed = within_one_minute(async |attempt| {
         let mut allowed = Vec::new();
         for user in ["alice", "alice", "alice", "alice", "bob"] {
             let answer = dev.json(&format!("/limit/{user}-{attempt}")).await;
             allowed.push(answer["allowed"].as_bool().unwrap());
         }
-        if minute() == began {
-            assert_eq!(allowed, [true, true, true, false, true]);
-            break;
-        }
-    }
+        allowed
+    })
+    .await;
+    assert_eq!(allowed, [true, true, true, false, true]);
 }
 
 async fn static_files_are_served_and_the_worker_can_fetch_them(dev: &Dev) {

@@ -60,11 +60,9 @@ async fn nothing_of_older_versions_is_lost_or_doubled() {
 async fn an_objects_table_becomes_its_list(dev: Dev) -> Dev {
     assert!(todos(&dev, "alice").await.is_empty());
     let (_, project) = dev.interrupt().await;
-    let [database] = &*project.databases() else {
-        panic!("there is one object");
-    };
+    let database = project.database();
     {
-        let object = Connection::open(database).unwrap();
+        let object = Connection::open(&database).unwrap();
         empty(&object);
         object
             .execute_batch(
@@ -86,7 +84,7 @@ async fn an_objects_table_becomes_its_list(dev: Dev) -> Dev {
     assert_eq!(store["tables"]["todos"]["z"]["completed"], true);
     let (_, project) = dev.interrupt().await;
     {
-        let object = Connection::open(database).unwrap();
+        let object = Connection::open(&database).unwrap();
         let query = "SELECT count(*) FROM sqlite_master WHERE name = 'todos'";
         let left: i64 = object.query_row(query, [], |row| row.get(0)).unwrap();
         assert_eq!(left, 0);
@@ -99,9 +97,7 @@ async fn an_objects_table_becomes_its_list(dev: Dev) -> Dev {
 /// The first version kept a whole store under one key.
 async fn an_objects_json_becomes_its_list(dev: Dev) -> Dev {
     let (_, project) = dev.interrupt().await;
-    let [database] = &*project.databases() else {
-        panic!("there is one object");
-    };
+    let database = project.database();
     let old = json!({
         "tables": {"todos": {
             "1764000000001": {"text": "tea", "completed": true},
@@ -110,7 +106,7 @@ async fn an_objects_json_becomes_its_list(dev: Dev) -> Dev {
         "values": {},
     });
     {
-        let object = Connection::open(database).unwrap();
+        let object = Connection::open(&database).unwrap();
         empty(&object);
         put(&object, &old);
     }

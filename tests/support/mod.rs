@@ -32,7 +32,7 @@ pub use client::client;
 pub use clients::{Alchemy, Running, Wrangler};
 pub use cloud::{Cloud, Request};
 pub use dev::Dev;
-pub use patience::{FIRST_BUILD, PATIENCE};
+pub use patience::{FIRST_BUILD, PATIENCE, within_one_minute};
 pub use peers::{Peers, cache, peers};
 pub use port::free_port;
 pub use processes::{

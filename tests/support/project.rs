@@ -176,6 +176,13 @@ impl Tiny {
             .collect()
     }
 
+    /// The database of the only object.
+    pub fn database(&self) -> Utf8PathBuf {
+        let mut databases = self.databases();
+        assert_eq!(databases.len(), 1, "there is one object");
+        databases.remove(0)
+    }
+
     /// Runs `tiny ARGS` to its end.
     pub fn run(&self, args: &[&str]) -> Output {
         self.command(args).stdin(Stdio::null()).output().unwrap()

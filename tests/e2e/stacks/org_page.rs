@@ -57,8 +57,7 @@ async fn nothing_stands_in_anybodys_way(dev: &Dev, browser: &Browser) {
         tab.prefers_dark(dark).await;
         for (width, height) in [(1_200, 900), (390, 844)] {
             tab.resize(width, height).await;
-            // Colours change in a moment.
-            tab.until("document.getAnimations().length === 0").await;
+            tab.comes_to_rest().await;
             let found = tab.violations().await;
             assert_eq!(found, Vec::<String>::new(), "{dark} {width}");
             let is_too_wide = "document.documentElement.scrollWidth > innerWidth";
