@@ -5,8 +5,8 @@ mod worker;
 
 pub(crate) use binding::{BindingTable, DurableObjectTable};
 pub(crate) use worker::{
-    AssetsTable, CodeUpdateTable, ConsumerTable, ObservabilityTable, PackageTable, PlacementTable,
-    SecretTable, WorkerTable,
+    AssetsTable, BuildTable, CodeUpdateTable, ConsumerTable, ModuleRuleTable, ObservabilityTable,
+    PackageTable, PlacementTable, SecretTable, WorkerTable,
 };
 
 use crate::reader::{At, Map, table};

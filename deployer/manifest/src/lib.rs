@@ -32,9 +32,9 @@ pub use schema::schema;
 pub use secret_values::{SecretFileError, SecretValues};
 pub use stack::{D1, Dev, Kv, Queue, R2, Stack, StateBackend};
 pub use worker::{
-    Assets, ClassManagement, CodeUpdate, CodeUpdateMode, Consumer, HtmlHandling, Limits,
-    NotFoundHandling, Observability, ObservedLogs, ObservedTraces, Package, PackageFile, Placement,
-    PlacementMode, Route, RunWorkerFirst, Secret, Worker,
+    Assets, BuildStep, ClassManagement, CodeUpdate, CodeUpdateMode, Consumer, Entry, HtmlHandling,
+    Limits, ModuleRule, ModuleType, NotFoundHandling, Observability, ObservedLogs, ObservedTraces,
+    Package, PackageFile, Placement, PlacementMode, Route, RunWorkerFirst, Secret, Worker,
 };
 
 /// The name of the file that describes a stack.

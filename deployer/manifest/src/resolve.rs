@@ -5,9 +5,11 @@
 
 mod assets;
 mod bindings;
+mod build;
 mod cron;
 mod date;
 mod durable_objects;
+mod entry;
 mod kinds;
 mod packages;
 mod paths;

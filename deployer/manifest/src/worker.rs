@@ -15,6 +15,14 @@ pub struct Worker {
     /// The folder of its cargo package, absolute.
     pub crate_dir: Utf8PathBuf,
     pub features: Vec<String>,
+    /// Built with the package's default features.
+    pub default_features: bool,
+    /// Compiler flags in addition to those of cargo's own configuration.
+    pub rustflags: Vec<String>,
+    /// JavaScript around the Rust module.
+    pub entry: Option<Entry>,
+    /// What runs before cargo.
+    pub build: Option<BuildStep>,
     /// `YYYY-MM-DD`.
     pub compatibility_date: String,
     pub compatibility_flags: Vec<String>,
@@ -39,6 +47,56 @@ pub struct Worker {
     pub logpush: bool,
     /// Ids of the workers of the stack that get this one's logs.
     pub tail_consumers: Vec<String>,
+}
+
+/// The ES module that is the worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The file, absolute.
+    pub path: Utf8PathBuf,
+    /// The folder that holds all it can import, absolute; modules are named by their paths from there.
+    pub root: Utf8PathBuf,
+    /// In the order of the file, without those that are built in.
+    pub rules: Vec<ModuleRule>,
+}
+
+/// What files are to the modules that import them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModuleRule {
+    pub kind: ModuleType,
+    /// As wrangler matches them: against what is written in the import.
+    pub globs: Vec<String>,
+    /// Later rules of the same type match as well.
+    pub fallthrough: bool,
+}
+
+choices! {
+    /// What a module is.
+    pub enum ModuleType {
+        /// JavaScript with `import` and `export`.
+        #[default]
+        EsModule = "ESModule",
+        /// JavaScript with `require` and `module.exports`.
+        CommonJs = "CommonJS",
+        /// A string.
+        Text = "Text",
+        /// An `ArrayBuffer`.
+        Data = "Data",
+        /// A `WebAssembly.Module`.
+        CompiledWasm = "CompiledWasm",
+    }
+}
+
+/// A command that makes what is not Rust.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildStep {
+    /// Run by `sh -c`.
+    pub command: String,
+    /// Where it runs, absolute.
+    pub cwd: Utf8PathBuf,
+    /// Files and folders whose changes run it again, absolute. They need not exist.
+    pub watch: Vec<Utf8PathBuf>,
+    pub env: BTreeMap<String, String>,
 }
 
 /// A secret the worker wants; its value is never in the manifest.

@@ -4,13 +4,15 @@
 
 mod support;
 
+use std::collections::BTreeMap;
+
 use camino::Utf8Path;
 use serde_json::json;
 use support::Project;
 use tiny_manifest::{
-    Binding, ClassManagement, CodeUpdate, Consumer, D1, Dev, HtmlHandling, Kv, Limits, LoadOptions,
-    NotFoundHandling, Placement, Queue, R2, Route, RunWorkerFirst, Secret, Stack, StageName,
-    StateBackend, Transfer, load,
+    Binding, BuildStep, ClassManagement, CodeUpdate, Consumer, D1, Dev, Entry, HtmlHandling, Kv,
+    Limits, LoadOptions, ModuleRule, ModuleType, NotFoundHandling, Placement, Queue, R2, Route,
+    RunWorkerFirst, Secret, Stack, StageName, StateBackend, Transfer, load,
 };
 
 fn repository() -> &'static Utf8Path {
@@ -399,4 +401,82 @@ fn a_stage_may_keep_its_state_in_the_account() {
         prod.workers[0].code_update,
         CodeUpdate::Deferred { max_delay: 300 }
     );
+}
+
+#[test]
+fn javascript_around_the_crate_is_named_from_the_folder_that_holds_both() {
+    let project = Project::new()
+        .with("src/entry.js", "")
+        .with("other/entry.js", "")
+        .with(
+            "stacks/tiny.toml",
+            "extends = \"../tiny.toml\"\n[workers.web]\nentry = \"../other/entry.js\"\n",
+        )
+        .with_worker(
+            "entry = \"src/entry.js\"\nrules = [{ type = \"Text\", globs = [\"**/*.md\"] }, { type = \"Data\", globs = [\"**/*.png\"], fallthrough = true }]\n",
+        );
+    let rule = |kind, glob: &str, fallthrough| ModuleRule {
+        kind,
+        globs: vec![glob.to_owned()],
+        fallthrough,
+    };
+    let entry = |path| Entry {
+        path: project.path(path),
+        root: project.path("").join(""),
+        rules: vec![
+            rule(ModuleType::Text, "**/*.md", false),
+            rule(ModuleType::Data, "**/*.png", true),
+        ],
+    };
+    let stack = project.load("tiny.toml");
+    assert_eq!(stack.workers[0].entry, Some(entry("src/entry.js")));
+    let stack = project.load("stacks/tiny.toml");
+    assert_eq!(stack.workers[0].entry, Some(entry("other/entry.js")));
+}
+
+#[test]
+fn a_build_step_may_make_the_assets_and_the_entry() {
+    let project = Project::new().with_worker(
+        "entry = \"dist/entry.js\"\nassets = { directory = \"dist/public\" }\n[workers.web.build]\ncommand = \"npm run build\"\n",
+    );
+    let worker = &project.load("tiny.toml").workers[0];
+    assert_eq!(
+        worker.assets.as_ref().unwrap().directory,
+        project.path("dist/public")
+    );
+    assert_eq!(
+        worker.build,
+        Some(BuildStep {
+            command: "npm run build".to_owned(),
+            cwd: project.path("").join(""),
+            watch: vec![project.path("src")],
+            env: BTreeMap::new(),
+        })
+    );
+}
+
+#[test]
+fn a_build_step_runs_in_a_folder_and_is_repeated_for_others() {
+    let project = Project::new().with("ui/package.json", "{}").with_worker(
+        "default_features = false\nrustflags = \"--cfg  one -Ctarget-feature=+simd128\"\n[workers.web.build]\ncommand = \"make $${TARGET}-${stage}\"\ncwd = \"ui\"\nwatch = [\"ui/src\", \"styles.css\"]\nenv = { NODE_ENV = \"production\" }\n[stages.prod.workers.web]\nrustflags = [\"--cfg\", \"two words\"]\nbuild = { watch = \"ui\" }\n",
+    );
+    let worker = &project.load("tiny.toml").workers[0];
+    assert!(!worker.default_features);
+    assert_eq!(
+        worker.rustflags,
+        ["--cfg", "one", "-Ctarget-feature=+simd128"]
+    );
+    let step = worker.build.as_ref().unwrap();
+    assert_eq!(step.command, "make ${TARGET}-test");
+    assert_eq!(step.cwd, project.path("ui"));
+    assert_eq!(
+        step.watch,
+        [project.path("ui/src"), project.path("styles.css")]
+    );
+    assert_eq!(step.env["NODE_ENV"], "production");
+
+    let project = project.stage("prod");
+    let worker = &project.load("tiny.toml").workers[0];
+    assert_eq!(worker.rustflags, ["--cfg", "two words"]);
+    assert_eq!(worker.build.as_ref().unwrap().watch, [project.path("ui")]);
 }

@@ -6,7 +6,7 @@ use super::{BindingTable, DurableObjectTable};
 use crate::reader::Either;
 use crate::reader::{At, Map, table};
 use crate::worker::{
-    ClassManagement, CodeUpdateMode, HtmlHandling, NotFoundHandling, PlacementMode,
+    ClassManagement, CodeUpdateMode, HtmlHandling, ModuleType, NotFoundHandling, PlacementMode,
 };
 
 table! {
@@ -16,6 +16,16 @@ table! {
         required crate_dir "crate": At<String>,
         /// Cargo features to build it with.
         optional features "features": Vec<String>,
+        /// Build it with the package's default features; on unless switched off.
+        optional default_features "default_features": bool,
+        /// Compiler flags added to those of cargo's own configuration: a list, or words separated by spaces.
+        optional rustflags "rustflags": Either<String, Vec<String>>,
+        /// The ES module that is the worker, relative to this file; it imports the Rust module from `build/index.js`.
+        optional entry "entry": At<String>,
+        /// Which files the modules of `entry` can import, and as what; the first rule that matches decides.
+        optional rules "rules": At<Vec<ModuleRuleTable>>,
+        /// A command that makes what is not Rust, run before cargo.
+        optional build "build": At<BuildTable>,
         /// The day whose runtime behaviour it was written for: `YYYY-MM-DD`.
         required compatibility_date "compatibility_date": At<String>,
         /// Runtime behaviour switched on or off by name.
@@ -54,6 +64,32 @@ table! {
         optional logpush "logpush": bool,
         /// Workers of the stack that get its logs, by id.
         optional tail_consumers "tail_consumers": Vec<At<String>>,
+    }
+}
+
+table! {
+    /// What files are to the modules that import them.
+    ModuleRuleTable {
+        /// The type of module.
+        required kind "type": At<ModuleType>,
+        /// Patterns for what is written in the import, such as `**/*.html`.
+        required globs "globs": At<Vec<At<String>>>,
+        /// Let later rules of the same type match as well, those that are built in too.
+        optional fallthrough "fallthrough": bool,
+    }
+}
+
+table! {
+    /// A command that makes what is not Rust.
+    BuildTable {
+        /// The command, run by `sh`.
+        required command "command": At<String>,
+        /// The folder in which it runs, relative to this file; the folder of this file if not given.
+        optional cwd "cwd": At<String>,
+        /// Files and folders whose changes run it again, relative to this file; `src` in `cwd` if not given.
+        optional watch "watch": Either<At<String>, Vec<At<String>>>,
+        /// Environment variables for it, by name.
+        optional env "env": Map<String>,
     }
 }
 

@@ -10,12 +10,20 @@ use crate::worker::{Assets, RunWorkerFirst};
 /// Most path patterns that Cloudflare takes.
 const MOST_PATTERNS: usize = 100;
 
-pub(super) fn resolve(table: &AssetsTable, report: &mut Report) -> Assets {
+/// `built` says that a build step may make the folder, which need not be there before.
+pub(super) fn resolve(table: &AssetsTable, built: bool, report: &mut Report) -> Assets {
+    let mut folder = |path: &At<String>| {
+        let folder = paths::path(path, report);
+        if built && !folder.exists() {
+            return folder;
+        }
+        paths::folder(path, "assets", report)
+    };
     Assets {
         directory: table
             .directory
             .as_ref()
-            .map(|path| paths::folder(path, "assets", report))
+            .map(&mut folder)
             .unwrap_or_default(),
         binding: table.binding.as_ref().map(|name| name.value.clone()),
         html_handling: table.html_handling.unwrap_or_default(),

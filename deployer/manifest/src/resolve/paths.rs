@@ -1,5 +1,7 @@
 //! Folders that the manifest names.
 
+use std::fs::FileType;
+
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::layers;
@@ -21,13 +23,30 @@ pub(super) fn folder(written: &At<String>, what: &str, report: &mut Report) -> U
         } else {
             format!("there is no folder `{}`", written.value)
         };
-        let help = neighbour(&folder, written).map_or_else(
+        let help = neighbour(&folder, written, FileType::is_dir).map_or_else(
             || format!("create the folder of the {what}, or mend the path; it starts from the folder of this file"),
             |near| format!("did you mean `{near}`?"),
         );
         report.problem(written.span, message, "not a folder", help);
     }
     folder
+}
+
+/// Reports a file that has to be there, `path`, and is not.
+pub(super) fn check_file(written: &At<String>, path: &Utf8Path, report: &mut Report) {
+    if path.is_file() {
+        return;
+    }
+    let message = if path.exists() {
+        format!("`{}` is not a file", written.value)
+    } else {
+        format!("there is no file `{}`", written.value)
+    };
+    let help = neighbour(path, written, FileType::is_file).map_or_else(
+        || "create the file, or mend the path; it starts from the folder of this file".to_owned(),
+        |near| format!("did you mean `{near}`?"),
+    );
+    report.problem(written.span, message, "not a file", help);
 }
 
 /// The absolute path of the folder of a cargo package.
@@ -44,15 +63,19 @@ pub(super) fn package(written: &At<String>, report: &mut Report) -> Utf8PathBuf 
     clean
 }
 
-/// A folder beside the one that is missing, with a name much like it.
-fn neighbour(missing: &Utf8Path, written: &At<String>) -> Option<Utf8PathBuf> {
+/// A file or folder beside the one that is missing, with a name much like it.
+fn neighbour(
+    missing: &Utf8Path,
+    written: &At<String>,
+    fits: impl Fn(&FileType) -> bool,
+) -> Option<Utf8PathBuf> {
     let name = missing.file_name()?;
     let beside: Vec<String> = missing
         .parent()?
         .read_dir_utf8()
         .ok()?
         .filter_map(Result::ok)
-        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .filter(|entry| entry.file_type().is_ok_and(|kind| fits(&kind)))
         .map(|entry| entry.file_name().to_owned())
         .collect();
     let near = suggest::closest(name, beside.iter().map(String::as_str))?;

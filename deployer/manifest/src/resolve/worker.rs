@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Ids, assets, bindings, check_known, cron, date, durable_objects, paths, placement, queues,
+    Ids, assets, bindings, build, check_known, cron, date, durable_objects, entry, paths,
+    placement, queues,
 };
 use crate::format::WorkerTable;
 use crate::names;
@@ -34,18 +35,32 @@ pub(super) fn resolve(id: &str, table: &WorkerTable, ids: &Ids, report: &mut Rep
         .flatten()
         .map(|domain| check_domain(domain, report))
         .collect::<Vec<_>>();
+    let build = table
+        .build
+        .as_ref()
+        .map(|table| build::resolve(table, report));
     let assets = table
         .assets
         .as_ref()
-        .map(|table| assets::resolve(table, report));
+        .map(|table| assets::resolve(table, build.is_some(), report));
+    let crate_dir = table
+        .crate_dir
+        .as_ref()
+        .map(|path| paths::package(path, report))
+        .unwrap_or_default();
+    let entry = entry::resolve(table, &crate_dir, report);
     Worker {
         id: id.to_owned(),
-        crate_dir: table
-            .crate_dir
-            .as_ref()
-            .map(|path| paths::package(path, report))
-            .unwrap_or_default(),
+        crate_dir,
         features: table.features.clone().unwrap_or_default(),
+        default_features: table.default_features.unwrap_or(true),
+        rustflags: table
+            .rustflags
+            .as_ref()
+            .map(build::rustflags)
+            .unwrap_or_default(),
+        entry,
+        build,
         compatibility_date: table.compatibility_date.clone().unwrap_or_default().value,
         compatibility_flags: values(table.compatibility_flags.as_deref()),
         url: table.url.unwrap_or(routes.is_empty() && domains.is_empty()),
@@ -103,7 +118,7 @@ fn names<T>(map: Option<&Map<T>>) -> impl Iterator<Item = &At<String>> {
     map.into_iter().flat_map(|map| &map.names)
 }
 
-fn values(written: Option<&[At<String>]>) -> Vec<String> {
+pub(super) fn values(written: Option<&[At<String>]>) -> Vec<String> {
     written
         .unwrap_or_default()
         .iter()
