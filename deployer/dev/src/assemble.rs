@@ -168,7 +168,12 @@ fn one(
                 max_concurrency: consumer.max_concurrency,
             })
             .collect(),
-        tails: worker.tail_consumers.clone(),
+        tails: worker
+            .tail_consumers
+            .iter()
+            .filter(|tail| external_script(&project.stack, tail).is_none())
+            .cloned()
+            .collect(),
     })
 }
 
@@ -190,9 +195,13 @@ fn bindings(
         }
     }
     for object in &worker.durable_objects {
-        let binding = runtime::Binding::DurableObject {
-            class: object.class.clone(),
-            worker: object.worker.clone(),
+        let owner = object.worker.as_deref();
+        let binding = match owner.and_then(|owner| external_script(&project.stack, owner)) {
+            Some(script) => elsewhere(runtime::MissingKind::DurableObject, script),
+            None => runtime::Binding::DurableObject {
+                class: object.class.clone(),
+                worker: object.worker.clone(),
+            },
         };
         all.push((object.binding.clone(), binding));
     }
@@ -201,6 +210,10 @@ fn bindings(
             Binding::Hyperdrive {
                 local: Some(url), ..
             } => hyperdrive(name, url)?,
+            Binding::Service { worker, .. } => external_script(&project.stack, worker).map_or_else(
+                || local(binding),
+                |script| elsewhere(runtime::MissingKind::Service, script),
+            ),
             other => local(other),
         };
         all.push((name.clone(), binding));
@@ -213,6 +226,23 @@ fn bindings(
         all.push((name, runtime::Binding::Assets));
     }
     Ok(all)
+}
+
+/// The script of an external worker.
+fn external_script<'a>(stack: &'a tiny_manifest::Stack, id: &str) -> Option<&'a str> {
+    let mut workers = stack.external.workers.iter();
+    let worker = workers.find(|worker| worker.id == id)?;
+    Some(&worker.identifier)
+}
+
+/// What leads to a worker of somebody else, which does not run here.
+fn elsewhere(like: runtime::MissingKind, script: &str) -> runtime::Binding {
+    runtime::Binding::Missing {
+        like,
+        message: format!(
+            "the external worker `{script}` has no local form: it is reached only once this worker is deployed"
+        ),
+    }
 }
 
 /// The database that stands in for the one behind Hyperdrive.
@@ -270,6 +300,7 @@ fn local(binding: &Binding) -> runtime::Binding {
             entrypoint: entrypoint.clone(),
             props: props.clone(),
         },
+        Binding::DeployedService { script, .. } => elsewhere(runtime::MissingKind::Service, script),
         Binding::Assets => runtime::Binding::Assets,
         Binding::AnalyticsEngine { dataset } => runtime::Binding::Analytics {
             dataset: dataset.clone(),

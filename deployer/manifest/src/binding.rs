@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-/// What one name in a worker's `env` stands for. Ids are those of the manifest, not physical names.
+/// What one name in a worker's `env` stands for. Ids are those of the manifest, not physical names, and may lead to
+/// what is external.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Binding {
     Kv {
@@ -24,9 +25,17 @@ pub enum Binding {
         /// Seconds: 10 or 60.
         period: u32,
     },
-    /// Another worker of the stack.
+    /// Another worker of the stack, or an external one.
     Service {
         worker: String,
+        entrypoint: Option<String>,
+        props: Option<Value>,
+    },
+    /// A worker that is deployed elsewhere, by the name of its script.
+    DeployedService {
+        script: String,
+        /// `production` if not given.
+        environment: Option<String>,
         entrypoint: Option<String>,
         props: Option<Value>,
     },
@@ -74,7 +83,7 @@ pub enum Binding {
 pub struct DurableObject {
     pub binding: String,
     pub class: String,
-    /// The worker of the stack that exports the class, where it is another one.
+    /// The worker that exports the class, where it is another one: of the stack, or external.
     pub worker: Option<String>,
     /// The name the class had before; its objects are kept.
     pub renamed_from: Option<String>,

@@ -1,9 +1,11 @@
 //! The format of `tiny.toml`: every table and its keys. The reader, the schema and the reference follow from here.
 
 mod binding;
+mod external;
 mod worker;
 
-pub(crate) use binding::{BindingTable, DurableObjectTable};
+pub(crate) use binding::{BindingTable, DurableObjectTable, ServiceTable};
+pub(crate) use external::{ExternalIdTable, ExternalNameTable, ExternalTable, HyperdriveTable};
 pub(crate) use worker::{
     AssetsTable, BuildTable, CodeUpdateTable, ConsumerTable, ModuleRuleTable, ObservabilityTable,
     PackageTable, PlacementTable, SecretTable, WorkerTable,
@@ -32,6 +34,8 @@ table! {
         optional d1 "d1": Map<D1Table>,
         /// Queues, by id.
         optional queues "queues": Map<QueueTable>,
+        /// What the stack uses and does not own: it is never changed or deleted.
+        optional external "external": ExternalTable,
         /// Where it is recorded what was deployed.
         optional state "state": StateTable,
         /// How `tiny dev` serves the stack.
@@ -60,6 +64,8 @@ table! {
         optional d1 "d1": Map<D1Table>,
         /// Queues, by id.
         optional queues "queues": Map<QueueTable>,
+        /// What the stack uses and does not own: it is never changed or deleted.
+        optional external "external": ExternalTable,
         /// Where it is recorded what was deployed.
         optional state "state": StateTable,
         /// How `tiny dev` serves the stack.
@@ -69,12 +75,26 @@ table! {
 
 table! {
     /// A Workers KV namespace.
-    KvTable {}
+    KvTable {
+        /// The namespace that is there already and is taken over, by its id or title.
+        optional import "import": At<String>,
+        /// The id that it had in this manifest before; it keeps its values.
+        optional was "was": At<String>,
+        /// Leave it in the account when the stage is destroyed, or when this table is taken out.
+        optional keep "keep": bool,
+    }
 }
 
 table! {
     /// An R2 bucket.
-    R2Table {}
+    R2Table {
+        /// The bucket that is there already and is taken over, by name.
+        optional import "import": At<String>,
+        /// The id that it had in this manifest before; it keeps its objects.
+        optional was "was": At<String>,
+        /// Leave it in the account when the stage is destroyed, or when this table is taken out.
+        optional keep "keep": bool,
+    }
 }
 
 table! {
@@ -82,12 +102,25 @@ table! {
     D1Table {
         /// The folder of its `*.sql` migrations, relative to this file.
         optional migrations "migrations": At<String>,
+        /// The database that is there already and is taken over, by its id or name.
+        optional import "import": At<String>,
+        /// The id that it had in this manifest before; it keeps its tables.
+        optional was "was": At<String>,
+        /// Leave it in the account when the stage is destroyed, or when this table is taken out.
+        optional keep "keep": bool,
     }
 }
 
 table! {
     /// A queue.
-    QueueTable {}
+    QueueTable {
+        /// The queue that is there already and is taken over, by its name or id.
+        optional import "import": At<String>,
+        /// The id that it had in this manifest before; it keeps its messages.
+        optional was "was": At<String>,
+        /// Leave it in the account when the stage is destroyed, or when this table is taken out.
+        optional keep "keep": bool,
+    }
 }
 
 table! {

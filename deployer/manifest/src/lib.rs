@@ -30,7 +30,9 @@ pub use names::{InvalidStage, StageName, as_id, physical_name};
 pub use private_folder::{PRIVATE_FOLDER, make_private_folder};
 pub use schema::schema;
 pub use secret_values::{SecretFileError, SecretValues};
-pub use stack::{D1, Dev, Kv, Queue, R2, Stack, StateBackend};
+pub use stack::{
+    D1, Dev, External, ExternalResource, Kv, Lifecycle, Queue, R2, Stack, StateBackend,
+};
 pub use worker::{
     Assets, BuildStep, ClassManagement, CodeUpdate, CodeUpdateMode, Consumer, Entry, HtmlHandling,
     Limits, ModuleRule, ModuleType, NotFoundHandling, Observability, ObservedLogs, ObservedTraces,

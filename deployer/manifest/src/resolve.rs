@@ -10,7 +10,9 @@ mod cron;
 mod date;
 mod durable_objects;
 mod entry;
+mod external;
 mod kinds;
+mod lifecycle;
 mod packages;
 mod paths;
 mod placement;
@@ -19,15 +21,17 @@ mod worker;
 
 use std::net::IpAddr;
 
-use crate::format::{D1Table, DevTable, Manifest};
+use crate::format::{D1Table, DevTable, ExternalTable, Manifest, WorkerTable};
 use crate::reader::{At, Map, Read};
 use crate::report::Report;
-use crate::stack::{D1, Dev, Kv, Queue, R2, Stack};
+use crate::stack::{D1, Dev, External, ExternalResource, Kv, Queue, R2, Stack};
 use crate::suggest;
 use crate::tree::{Node, Span, Table, Value};
 use crate::{LoadOptions, names};
 
-/// What the tables may refer to.
+use lifecycle::Table as _;
+
+/// What the tables may refer to: the stack's own and what is external.
 struct Ids<'a> {
     workers: Vec<&'a str>,
     kv: Vec<&'a str>,
@@ -36,6 +40,16 @@ struct Ids<'a> {
     queues: Vec<&'a str>,
     /// The Durable Object classes of each worker: worker, class.
     classes: Vec<(&'a str, &'a str)>,
+    external: &'a External,
+    external_tables: Option<&'a ExternalTable>,
+    /// Workers that are taken over: script, id.
+    imported_workers: Vec<(&'a str, &'a str)>,
+}
+
+impl Ids<'_> {
+    fn is_external_worker(&self, id: &str) -> bool {
+        self.external.workers.iter().any(|worker| worker.id == id)
+    }
 }
 
 /// The stack that the merged and filled-in tree describes.
@@ -63,20 +77,24 @@ pub(crate) fn resolve(tree: Table, options: &LoadOptions, report: &mut Report) -
             help,
         );
     }
-    let [kv, r2, d1, queues] = [
-        ids(manifest.kv.as_ref(), "a KV namespace", report),
-        ids(manifest.r2.as_ref(), "an R2 bucket", report),
-        ids(manifest.d1.as_ref(), "a D1 database", report),
-        ids(manifest.queues.as_ref(), "a queue", report),
-    ];
+    let external = external::resolve(&manifest, &workers.names, report);
     let ids = Ids {
-        workers: ids(Some(&workers), "a worker", report),
-        kv,
-        r2,
-        d1,
-        queues,
+        workers: ids(Some(&workers), &external.workers, "a worker", report),
+        kv: ids(manifest.kv.as_ref(), &external.kv, "a KV namespace", report),
+        r2: ids(manifest.r2.as_ref(), &external.r2, "an R2 bucket", report),
+        d1: ids(manifest.d1.as_ref(), &external.d1, "a D1 database", report),
+        queues: ids(
+            manifest.queues.as_ref(),
+            &external.queues,
+            "a queue",
+            report,
+        ),
         classes: durable_objects::classes(&workers),
+        external: &external,
+        external_tables: manifest.external.as_ref(),
+        imported_workers: imported(&workers),
     };
+    check_lifecycles(&manifest, &workers, &external, report);
     let resolved = workers
         .entries
         .iter()
@@ -91,47 +109,86 @@ pub(crate) fn resolve(tree: Table, options: &LoadOptions, report: &mut Report) -
         sources: report.sources(),
         protect: manifest.protect.unwrap_or(false),
         workers: resolved,
-        kv: ids
-            .kv
-            .iter()
-            .map(|id| Kv {
-                id: (*id).to_owned(),
-            })
-            .collect(),
-        r2: ids
-            .r2
-            .iter()
-            .map(|id| R2 {
-                id: (*id).to_owned(),
-            })
-            .collect(),
+        kv: each(manifest.kv.as_ref(), |id, table| Kv {
+            id,
+            lifecycle: table.lifecycle(),
+        }),
+        r2: each(manifest.r2.as_ref(), |id, table| R2 {
+            id,
+            lifecycle: table.lifecycle(),
+        }),
         d1: databases(manifest.d1.as_ref(), report),
-        queues: ids
-            .queues
-            .iter()
-            .map(|id| Queue {
-                id: (*id).to_owned(),
-            })
-            .collect(),
+        queues: each(manifest.queues.as_ref(), |id, table| Queue {
+            id,
+            lifecycle: table.lifecycle(),
+        }),
         state: manifest
             .state
+            .as_ref()
             .and_then(|table| table.backend)
             .unwrap_or_default(),
         dev: manifest
             .dev
-            .map(|table| dev(&table, report))
+            .as_ref()
+            .map(|table| dev(table, report))
             .unwrap_or_default(),
+        external,
     })
 }
 
-fn ids<'a, T>(tables: Option<&'a Map<T>>, what: &str, report: &mut Report) -> Vec<&'a str> {
+fn imported(workers: &Map<WorkerTable>) -> Vec<(&str, &str)> {
+    let imports = workers.entries.iter().filter_map(|(id, table)| {
+        let import = table.import.as_ref()?;
+        Some((import.value.as_str(), id.value.as_str()))
+    });
+    imports.collect()
+}
+
+fn check_lifecycles(
+    manifest: &Manifest,
+    workers: &Map<WorkerTable>,
+    external: &External,
+    report: &mut Report,
+) {
+    lifecycle::check(workers, &external.workers, report);
+    if let Some(kv) = &manifest.kv {
+        lifecycle::check(kv, &external.kv, report);
+    }
+    if let Some(r2) = &manifest.r2 {
+        lifecycle::check(r2, &external.r2, report);
+    }
+    if let Some(d1) = &manifest.d1 {
+        lifecycle::check(d1, &external.d1, report);
+    }
+    if let Some(queues) = &manifest.queues {
+        lifecycle::check(queues, &external.queues, report);
+    }
+}
+
+fn each<T, R>(tables: Option<&Map<T>>, make: impl Fn(String, &T) -> R) -> Vec<R> {
+    tables
+        .into_iter()
+        .flat_map(|tables| &tables.entries)
+        .map(|(id, table)| make(id.value.clone(), table))
+        .collect()
+}
+
+/// The ids of one kind that bindings may name.
+fn ids<'a, T>(
+    tables: Option<&'a Map<T>>,
+    external: &'a [ExternalResource],
+    what: &str,
+    report: &mut Report,
+) -> Vec<&'a str> {
     let names = tables
         .map(|tables| tables.names.as_slice())
         .unwrap_or_default();
     for id in names {
         check_id(id, what, report);
     }
-    names.iter().map(|id| id.value.as_str()).collect()
+    let own = names.iter().map(|id| id.value.as_str());
+    own.chain(external.iter().map(|resource| resource.id.as_str()))
+        .collect()
 }
 
 fn check_id(id: &At<String>, what: &str, report: &mut Report) {
@@ -191,6 +248,7 @@ fn databases(tables: Option<&Map<D1Table>>, report: &mut Report) -> Vec<D1> {
             .migrations
             .as_ref()
             .map(|path| paths::folder(path, "migrations", report)),
+        lifecycle: table.lifecycle(),
     };
     tables
         .into_iter()

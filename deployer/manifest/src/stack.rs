@@ -24,6 +24,7 @@ pub struct Stack {
     pub r2: Vec<R2>,
     pub d1: Vec<D1>,
     pub queues: Vec<Queue>,
+    pub external: External,
     pub state: StateBackend,
     pub dev: Dev,
 }
@@ -43,12 +44,14 @@ choices! {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kv {
     pub id: String,
+    pub lifecycle: Lifecycle,
 }
 
 /// An R2 bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct R2 {
     pub id: String,
+    pub lifecycle: Lifecycle,
 }
 
 /// A D1 database.
@@ -57,12 +60,48 @@ pub struct D1 {
     pub id: String,
     /// The folder of its `*.sql` migrations, absolute.
     pub migrations: Option<Utf8PathBuf>,
+    pub lifecycle: Lifecycle,
 }
 
 /// A queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queue {
     pub id: String,
+    pub lifecycle: Lifecycle,
+}
+
+/// Where a resource of the stack came from, and whether it outlives its stage.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lifecycle {
+    /// What is taken over, by Cloudflare's id or name.
+    pub import: Option<String>,
+    /// The id that it had in the manifest before.
+    pub was: Option<String>,
+    /// Never deleted: neither with its stage, nor when the manifest drops it.
+    pub keep: bool,
+}
+
+/// What the stack uses and does not own. Bindings name these by the same ids as the stack's own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct External {
+    pub kv: Vec<ExternalResource>,
+    pub r2: Vec<ExternalResource>,
+    pub d1: Vec<ExternalResource>,
+    pub queues: Vec<ExternalResource>,
+    pub workers: Vec<ExternalResource>,
+    /// Bindings to these hold Cloudflare's id already.
+    pub hyperdrive: Vec<ExternalResource>,
+    /// Bindings to these hold the name of the index already.
+    pub vectorize: Vec<ExternalResource>,
+}
+
+/// Something on Cloudflare that belongs to somebody else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExternalResource {
+    /// In the manifest.
+    pub id: String,
+    /// Its id on Cloudflare, or its name: whichever tells its kind apart.
+    pub identifier: String,
 }
 
 /// How `tiny dev` serves the stack, where the command line does not say otherwise.

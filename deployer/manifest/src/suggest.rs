@@ -1,7 +1,7 @@
 //! What was probably meant.
 
 /// How alike two names must be for one to be suggested in place of the other, from 0 to 1.
-const ALIKE: f64 = 0.6;
+const ALIKE: f64 = 0.65;
 
 /// The candidate most like `name`, if any is.
 pub(crate) fn closest<'a>(

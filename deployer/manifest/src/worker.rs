@@ -6,7 +6,7 @@ use camino::Utf8PathBuf;
 use serde_json::Value;
 
 use crate::reader::choices;
-use crate::{Binding, DurableObject};
+use crate::{Binding, DurableObject, Lifecycle};
 
 /// A worker: a crate, and what Cloudflare runs it with.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,8 +45,9 @@ pub struct Worker {
     pub limits: Limits,
     pub placement: Option<Placement>,
     pub logpush: bool,
-    /// Ids of the workers of the stack that get this one's logs.
+    /// Ids of the workers that get this one's logs.
     pub tail_consumers: Vec<String>,
+    pub lifecycle: Lifecycle,
 }
 
 /// The ES module that is the worker.

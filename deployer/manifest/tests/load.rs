@@ -10,9 +10,10 @@ use camino::Utf8Path;
 use serde_json::json;
 use support::Project;
 use tiny_manifest::{
-    Binding, BuildStep, ClassManagement, CodeUpdate, Consumer, D1, Dev, Entry, HtmlHandling, Kv,
-    Limits, LoadOptions, ModuleRule, ModuleType, NotFoundHandling, Placement, Queue, R2, Route,
-    RunWorkerFirst, Secret, Stack, StageName, StateBackend, Transfer, load,
+    Binding, BuildStep, ClassManagement, CodeUpdate, Consumer, D1, Dev, Entry, External,
+    ExternalResource, HtmlHandling, Kv, Lifecycle, Limits, LoadOptions, ModuleRule, ModuleType,
+    NotFoundHandling, Placement, Queue, R2, Route, RunWorkerFirst, Secret, Stack, StageName,
+    StateBackend, Transfer, load,
 };
 
 fn repository() -> &'static Utf8Path {
@@ -233,15 +234,30 @@ fn every_kind_of_binding_comes_out_in_the_order_of_the_file() {
             .collect::<Vec<_>>(),
         ["web", "admin"]
     );
-    assert_eq!(stack.kv, [Kv { id: "cache".into() }]);
-    assert_eq!(stack.r2, [R2 { id: "files".into() }]);
-    assert_eq!(stack.queues, [Queue { id: "jobs".into() }]);
+    let lifecycle = Lifecycle::default;
+    let kv = Kv {
+        id: "cache".into(),
+        lifecycle: lifecycle(),
+    };
+    let r2 = R2 {
+        id: "files".into(),
+        lifecycle: lifecycle(),
+    };
+    let queue = Queue {
+        id: "jobs".into(),
+        lifecycle: lifecycle(),
+    };
+    assert_eq!(
+        (stack.kv, stack.r2, stack.queues),
+        (vec![kv], vec![r2], vec![queue])
+    );
     let migrations = stack.root.join("app/migrations");
     assert_eq!(
         stack.d1,
         [D1 {
             id: "main".into(),
-            migrations: Some(migrations)
+            migrations: Some(migrations),
+            lifecycle: lifecycle(),
         }]
     );
 }
@@ -479,4 +495,154 @@ fn a_build_step_runs_in_a_folder_and_is_repeated_for_others() {
     let worker = &project.load("tiny.toml").workers[0];
     assert_eq!(worker.rustflags, ["--cfg", "two words"]);
     assert_eq!(worker.build.as_ref().unwrap().watch, [project.path("ui")]);
+}
+
+#[test]
+fn what_is_external_is_bound_like_what_is_owned() {
+    let stack = Project::new()
+        .with_worker(
+            r#"
+tail_consumers = ["logs"]
+
+[workers.web.durable_objects]
+ROOM = { class = "Room", worker = "chat" }
+
+[workers.web.bindings]
+CACHE = { kv = "cache" }
+CHAT = { service = "chat", entrypoint = "Admin" }
+SAME = { service = { worker = "chat-prod" } }
+AUTH = { service = { worker = "auth", environment = "staging", props = { level = 1 } }, entrypoint = "Api" }
+PG = { hyperdrive = "pg" }
+OTHER_PG = { hyperdrive = "9c1ec2b2f8a24d1c8cf3a4fb5d1e7a10" }
+WORDS = { vectorize = "words" }
+
+[workers.web.consumers.jobs]
+dead_letter_queue = "dead"
+
+[queues.dead]
+
+[external.kv.cache]
+id = "0f2ac74b498b48028cb68387c421e279"
+[external.queues.jobs]
+name = "shared-jobs"
+[external.workers.chat]
+name = "chat-prod"
+[external.workers.logs]
+name = "log-sink"
+[external.hyperdrive.pg]
+id = "06779da6940b431db6e566b4846d64db"
+local = "postgres://localhost/shop"
+[external.vectorize.words]
+name = "words-2026"
+"#,
+        )
+        .load("tiny.toml");
+
+    let one = |id: &str, identifier: &str| {
+        vec![ExternalResource {
+            id: id.into(),
+            identifier: identifier.into(),
+        }]
+    };
+    assert_eq!(
+        stack.external,
+        External {
+            kv: one("cache", "0f2ac74b498b48028cb68387c421e279"),
+            queues: one("jobs", "shared-jobs"),
+            workers: [one("chat", "chat-prod"), one("logs", "log-sink")].concat(),
+            hyperdrive: one("pg", "06779da6940b431db6e566b4846d64db"),
+            vectorize: one("words", "words-2026"),
+            ..External::default()
+        }
+    );
+    assert!(stack.kv.is_empty(), "the stack owns none of it");
+    let worker = &stack.workers[0];
+    assert_eq!(worker.durable_objects[0].worker.as_deref(), Some("chat"));
+    let bound = |name: &str| {
+        &worker
+            .bindings
+            .iter()
+            .find(|(own, _)| own == name)
+            .unwrap()
+            .1
+    };
+    let service = |entrypoint: Option<&str>| Binding::Service {
+        worker: "chat".into(),
+        entrypoint: entrypoint.map(str::to_owned),
+        props: None,
+    };
+    assert_eq!(*bound("CHAT"), service(Some("Admin")));
+    assert_eq!(*bound("SAME"), service(None), "one name for one worker");
+    assert_eq!(
+        *bound("AUTH"),
+        Binding::DeployedService {
+            script: "auth".into(),
+            environment: Some("staging".into()),
+            entrypoint: Some("Api".into()),
+            props: Some(json!({ "level": 1 })),
+        }
+    );
+    assert_eq!(
+        *bound("PG"),
+        Binding::Hyperdrive {
+            id: "06779da6940b431db6e566b4846d64db".into(),
+            local: Some("postgres://localhost/shop".into()),
+        }
+    );
+    assert_eq!(
+        *bound("OTHER_PG"),
+        Binding::Hyperdrive {
+            id: "9c1ec2b2f8a24d1c8cf3a4fb5d1e7a10".into(),
+            local: None,
+        }
+    );
+    assert_eq!(
+        *bound("WORDS"),
+        Binding::Vectorize {
+            index: "words-2026".into()
+        }
+    );
+}
+
+#[test]
+fn a_stage_can_own_what_is_external_to_the_others() {
+    let project = Project::new().with_worker(
+        r#"
+keep = true
+
+[workers.web.bindings]
+CACHE = { kv = "cache" }
+
+[stages.test.external.kv.cache]
+id = "0f2ac74b498b48028cb68387c421e279"
+
+[stages.prod.workers.web]
+import = "shop"
+[stages.prod.kv.cache]
+import = "0f2ac74b498b48028cb68387c421e279"
+was = "sessions"
+"#,
+    );
+
+    let test = project.load("tiny.toml");
+    assert_eq!((test.kv.len(), test.external.kv.len()), (0, 1));
+    assert_eq!(test.workers[0].lifecycle.import, None);
+    let prod = project.stage("prod").load("tiny.toml");
+    assert_eq!((prod.kv.len(), prod.external.kv.len()), (1, 0));
+    assert_eq!(
+        prod.kv[0].lifecycle,
+        Lifecycle {
+            import: Some("0f2ac74b498b48028cb68387c421e279".into()),
+            was: Some("sessions".into()),
+            keep: false,
+        }
+    );
+    assert_eq!(
+        prod.workers[0].lifecycle,
+        Lifecycle {
+            import: Some("shop".into()),
+            was: None,
+            keep: true,
+        }
+    );
 }

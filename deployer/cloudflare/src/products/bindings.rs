@@ -61,6 +61,9 @@ pub enum BindingKind {
     },
     Service {
         service: String,
+        /// `production` if not given.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        environment: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]
         entrypoint: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none")]

@@ -70,10 +70,11 @@ fn every_binding_is_written_as_wrangler_writes_it() {
         (
             BindingKind::Service {
                 service: "o".to_owned(),
+                environment: some("staging"),
                 entrypoint: some("E"),
                 props: Some(json!({ "a": 1 })),
             },
-            json!({ "type": "service", "service": "o", "entrypoint": "E", "props": { "a": 1 } }),
+            json!({ "type": "service", "service": "o", "environment": "staging", "entrypoint": "E", "props": { "a": 1 } }),
         ),
         (
             BindingKind::Ratelimit {

@@ -181,6 +181,17 @@ fn binding(written: &manifest::Binding) -> BindingSpec {
             entrypoint,
             props,
         },
+        Written::DeployedService {
+            script,
+            environment,
+            entrypoint,
+            props,
+        } => BindingSpec::DeployedService {
+            script,
+            environment,
+            entrypoint,
+            props,
+        },
         Written::Assets => BindingSpec::Assets,
         Written::AnalyticsEngine { dataset } => {
             BindingSpec::Plain(BindingKind::AnalyticsEngine { dataset })

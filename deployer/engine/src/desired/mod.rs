@@ -111,6 +111,7 @@ impl WorkerSpec {
                 | BindingSpec::Service { worker, .. } => (Kind::Worker, worker),
                 BindingSpec::DurableObject { worker: None, .. }
                 | BindingSpec::RateLimit { .. }
+                | BindingSpec::DeployedService { .. }
                 | BindingSpec::Assets
                 | BindingSpec::Plain(_) => continue,
             };
@@ -180,6 +181,13 @@ pub enum BindingSpec {
     },
     Service {
         worker: String,
+        entrypoint: Option<String>,
+        props: Option<Value>,
+    },
+    /// A worker that is deployed elsewhere, by the name of its script.
+    DeployedService {
+        script: String,
+        environment: Option<String>,
         entrypoint: Option<String>,
         props: Option<Value>,
     },

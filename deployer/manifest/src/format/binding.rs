@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use crate::reader::{At, table};
+use crate::reader::{At, Either, table};
 
 table! {
     /// A Durable Object namespace.
     DurableObjectTable {
         /// The class that the worker exports.
         required class "class": At<String>,
-        /// The worker of the stack that exports the class, by id, where it is another one.
+        /// The worker that exports the class, by id, where it is another one: of the stack, or an external one.
         optional worker "worker": At<String>,
         /// The name the class had before; its objects are kept.
         optional renamed_from "renamed_from": At<String>,
@@ -33,8 +33,8 @@ table! {
         optional delivery_delay "delivery_delay": At<u32>,
         /// A rate limit.
         optional ratelimit "ratelimit": At<RateLimitTable>,
-        /// Another worker of the stack, by id.
-        optional service "service": At<String>,
+        /// Another worker: of the stack or an external one, by id; or a table that names a script deployed elsewhere.
+        optional service "service": Either<At<String>, At<ServiceTable>>,
         /// With `service`: the entrypoint class to call.
         optional entrypoint "entrypoint": At<String>,
         /// With `service`: what the other worker finds in `ctx.props`.
@@ -49,9 +49,9 @@ table! {
         optional browser "browser": At<bool>,
         /// `true`: Cloudflare Images. Remote only.
         optional images "images": At<bool>,
-        /// A Vectorize index, by name. Remote only.
+        /// A Vectorize index, by its name or the id of an external one. Remote only.
         optional vectorize "vectorize": At<String>,
-        /// A Hyperdrive configuration, by its id on Cloudflare.
+        /// A Hyperdrive configuration, by its id on Cloudflare or the id of an external one.
         optional hyperdrive "hyperdrive": At<String>,
         /// With `hyperdrive`: the connection string that `tiny dev` uses.
         optional local "local": At<String>,
@@ -65,6 +65,20 @@ table! {
         optional dispatch_namespace "dispatch_namespace": At<String>,
         /// A pipeline, by name. Remote only.
         optional pipeline "pipeline": At<String>,
+    }
+}
+
+table! {
+    /// A worker that is deployed elsewhere.
+    ServiceTable {
+        /// The name of its script.
+        required worker "worker": At<String>,
+        /// Its environment; `production` if not given.
+        optional environment "environment": At<String>,
+        /// The entrypoint class to call.
+        optional entrypoint "entrypoint": At<String>,
+        /// What it finds in `ctx.props`.
+        optional props "props": At<Value>,
     }
 }
 

@@ -62,8 +62,14 @@ table! {
         optional placement "placement": At<PlacementTable>,
         /// Send its logs to Logpush.
         optional logpush "logpush": bool,
-        /// Workers of the stack that get its logs, by id.
+        /// Workers that get its logs, by id: of the stack, or external ones.
         optional tail_consumers "tail_consumers": Vec<At<String>>,
+        /// The worker that is deployed already and is taken over, by the name of its script.
+        optional import "import": At<String>,
+        /// The id that it had in this manifest before; it keeps its script and its Durable Objects.
+        optional was "was": At<String>,
+        /// Leave it in the account when the stage is destroyed, or when this table is taken out.
+        optional keep "keep": bool,
     }
 }
 

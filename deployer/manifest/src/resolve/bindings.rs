@@ -3,8 +3,8 @@
 use super::queues::LONGEST_DELAY;
 use super::{Ids, check_known, check_range, kinds};
 use crate::binding::Binding;
-use crate::format::BindingTable;
-use crate::reader::At;
+use crate::format::{BindingTable, ServiceTable};
+use crate::reader::{At, Either};
 use crate::report::Report;
 
 /// The kinds a binding can be of, to be suggested.
@@ -20,7 +20,7 @@ pub(super) fn resolve(
 ) -> Option<Binding> {
     check_ids(&table.value, ids, report);
     check_numbers(&table.value, report);
-    let mut candidates = kinds::candidates(&table.value);
+    let mut candidates = kinds::candidates(&table.value, ids);
     refuse_false(&table.value, report);
     if let [first, second, ..] = candidates.as_slice() {
         let message = format!(
@@ -49,17 +49,71 @@ pub(super) fn resolve(
 }
 
 fn check_ids(table: &BindingTable, ids: &Ids, report: &mut Report) {
+    let service = match &table.service {
+        Some(Either::Short(worker)) => Some(worker.clone()),
+        Some(Either::Long(service)) => {
+            check_deployed(&service.value, table, ids, report);
+            None
+        }
+        None => None,
+    };
     let references = [
         (&table.kv, &ids.kv, "KV namespace", "kv"),
         (&table.r2, &ids.r2, "R2 bucket", "r2"),
         (&table.d1, &ids.d1, "D1 database", "d1"),
         (&table.queue, &ids.queues, "queue", "queues"),
-        (&table.service, &ids.workers, "worker", "workers"),
+        (&service, &ids.workers, "worker", "workers"),
     ];
     for (id, known, what, section) in references {
         if let Some(id) = id {
             check_known(id, known, what, section, report);
         }
+    }
+}
+
+/// Checks a service that names a script.
+fn check_deployed(service: &ServiceTable, table: &BindingTable, ids: &Ids, report: &mut Report) {
+    let twice = [
+        (
+            "entrypoint",
+            service.entrypoint.is_some(),
+            table.entrypoint.as_ref().map(|at| at.span),
+        ),
+        (
+            "props",
+            service.props.is_some(),
+            table.props.as_ref().map(|at| at.span),
+        ),
+    ];
+    for (key, is_inside, beside) in twice {
+        if let Some(span) = beside.filter(|_| is_inside) {
+            let help = "leave it in the table of `service`, and take it out here".to_owned();
+            report.problem(
+                span,
+                format!("`{key}` is given twice"),
+                "the second time",
+                help,
+            );
+        }
+    }
+    let Some(script) = &service.worker else {
+        return;
+    };
+    let own = ids
+        .imported_workers
+        .iter()
+        .find(|(import, _)| *import == script.value);
+    if let Some((_, id)) = own {
+        let message = format!(
+            "the script `{}` is this stack's worker `{id}`",
+            script.value
+        );
+        let help = format!("bind it by its id: `service = \"{id}\"`");
+        report.problem(script.span, message, "imported by this stack", help);
+    }
+    if script.value.trim().is_empty() {
+        let help = "write the name of its script, as the dashboard shows it".to_owned();
+        report.problem(script.span, "no worker is named here", "empty", help);
     }
 }
 

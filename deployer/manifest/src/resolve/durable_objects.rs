@@ -69,7 +69,7 @@ pub(super) fn resolve(
         transferred_from: table
             .transferred_from
             .as_ref()
-            .and_then(|from| transfer(from, report)),
+            .and_then(|from| transfer(from, ids, report)),
     }
 }
 
@@ -92,7 +92,9 @@ fn check_exported(worker: &At<String>, class: Option<&At<String>>, ids: &Ids, re
     if !ids.workers.contains(&worker.value.as_str()) {
         return check_known(worker, &ids.workers, "worker", "workers", report);
     }
-    let Some(class) = class else { return };
+    let Some(class) = class.filter(|_| !ids.is_external_worker(&worker.value)) else {
+        return;
+    };
     let theirs: Vec<&str> = ids
         .classes
         .iter()
@@ -167,8 +169,16 @@ fn check_history(
     }
 }
 
-fn transfer(from: &At<String>, report: &mut Report) -> Option<Transfer> {
+fn transfer(from: &At<String>, ids: &Ids, report: &mut Report) -> Option<Transfer> {
     match from.value.split_once('.') {
+        Some((worker, _)) if ids.is_external_worker(worker) => {
+            let help = format!(
+                "own it first: make `[external.workers.{worker}]` a worker of this stack with `import`"
+            );
+            let message = format!("the worker `{worker}` is external: it hands nothing over");
+            report.problem(from.span, message, "an external worker", help);
+            None
+        }
         Some((worker, class)) if names::is_id(worker) && names::is_identifier(class) => {
             Some(Transfer {
                 worker: worker.to_owned(),

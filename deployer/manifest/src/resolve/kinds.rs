@@ -1,9 +1,12 @@
 //! The kinds that a binding can be of.
 
 use crate::binding::Binding;
-use crate::format::BindingTable;
-use crate::reader::At;
+use crate::format::{BindingTable, ServiceTable};
+use crate::reader::{At, Either};
+use crate::stack::ExternalResource;
 use crate::tree::Span;
+
+use super::{Ids, external};
 
 /// One kind that is written down: its key, its place, and the binding it makes.
 #[derive(Clone)]
@@ -14,14 +17,14 @@ pub(super) struct Candidate {
 }
 
 /// Every kind that is written down, in the order of the file.
-pub(super) fn candidates(table: &BindingTable) -> Vec<Candidate> {
-    let mut found = [resources(table), products(table), flags(table)].concat();
+pub(super) fn candidates(table: &BindingTable, ids: &Ids) -> Vec<Candidate> {
+    let mut found = [resources(table, ids), products(table, ids), flags(table)].concat();
     found.sort_by_key(|candidate| (candidate.span.file, candidate.span.start));
     found
 }
 
 /// What the manifest describes itself.
-fn resources(table: &BindingTable) -> Vec<Candidate> {
+fn resources(table: &BindingTable, ids: &Ids) -> Vec<Candidate> {
     let ratelimit = table.ratelimit.as_ref().map(|at| Candidate {
         kind: "ratelimit",
         span: at.span,
@@ -38,20 +41,14 @@ fn resources(table: &BindingTable) -> Vec<Candidate> {
             id,
             delivery_delay: table.delivery_delay.as_ref().map(|at| at.value),
         }),
-        text("service", table.service.as_ref(), |worker| {
-            Binding::Service {
-                worker,
-                entrypoint: own(table.entrypoint.as_ref()),
-                props: table.props.as_ref().map(|at| at.value.clone()),
-            }
-        }),
+        service(table, ids),
         ratelimit,
     ];
     named.into_iter().flatten().collect()
 }
 
 /// What is on Cloudflare already.
-fn products(table: &BindingTable) -> Vec<Candidate> {
+fn products(table: &BindingTable, ids: &Ids) -> Vec<Candidate> {
     let send_email = table.send_email.as_ref().map(|at| Candidate {
         kind: "send_email",
         span: at.span,
@@ -84,12 +81,15 @@ fn products(table: &BindingTable) -> Vec<Candidate> {
             |dataset| Binding::AnalyticsEngine { dataset },
         ),
         text("vectorize", table.vectorize.as_ref(), |index| {
-            Binding::Vectorize { index }
+            Binding::Vectorize {
+                index: on_cloudflare(&ids.external.vectorize, index),
+            }
         }),
         text("hyperdrive", table.hyperdrive.as_ref(), |id| {
+            let local = table.local.as_ref();
             Binding::Hyperdrive {
-                id,
-                local: own(table.local.as_ref()),
+                local: own(local.or_else(|| external::local_database(ids.external_tables, &id))),
+                id: on_cloudflare(&ids.external.hyperdrive, id),
             }
         }),
         text("mtls_certificate", table.mtls_certificate.as_ref(), |id| {
@@ -129,6 +129,63 @@ fn flags(table: &BindingTable) -> Vec<Candidate> {
         })
     });
     found.collect()
+}
+
+/// Another worker: by id, or by the name of its script where nobody gave it an id.
+fn service(table: &BindingTable, ids: &Ids) -> Option<Candidate> {
+    let entrypoint = own(table.entrypoint.as_ref());
+    let props = table.props.as_ref().map(|at| at.value.clone());
+    let (span, binding) = match table.service.as_ref()? {
+        Either::Short(worker) => (
+            worker.span,
+            Binding::Service {
+                worker: worker.value.clone(),
+                entrypoint,
+                props,
+            },
+        ),
+        Either::Long(At { value, span }) => {
+            let entrypoint = own(value.entrypoint.as_ref()).or(entrypoint);
+            let props = value.props.as_ref().map(|at| at.value.clone()).or(props);
+            (*span, deployed(value, entrypoint, props, ids))
+        }
+    };
+    Some(Candidate {
+        kind: "service",
+        span,
+        binding,
+    })
+}
+
+fn deployed(
+    table: &ServiceTable,
+    entrypoint: Option<String>,
+    props: Option<serde_json::Value>,
+    ids: &Ids,
+) -> Binding {
+    let script = table.worker.clone().unwrap_or_default().value;
+    let mut external = ids.external.workers.iter();
+    match external.find(|worker| worker.identifier == script) {
+        Some(worker) if table.environment.is_none() => Binding::Service {
+            worker: worker.id.clone(),
+            entrypoint,
+            props,
+        },
+        _ => Binding::DeployedService {
+            script,
+            environment: own(table.environment.as_ref()),
+            entrypoint,
+            props,
+        },
+    }
+}
+
+/// What Cloudflare calls an external resource; what is no id of one is Cloudflare's word already.
+fn on_cloudflare(external: &[ExternalResource], id: String) -> String {
+    external
+        .iter()
+        .find(|resource| resource.id == id)
+        .map_or(id, |resource| resource.identifier.clone())
 }
 
 fn text(

@@ -14,6 +14,8 @@ use crate::report::Report;
 use crate::suggest;
 use crate::worker::{Limits, Route, Secret, Worker};
 
+use super::lifecycle::Table as _;
+
 pub(super) fn resolve(id: &str, table: &WorkerTable, ids: &Ids, report: &mut Report) -> Worker {
     check_names(table, report);
     if let Some(date) = &table.compatibility_date {
@@ -107,6 +109,7 @@ pub(super) fn resolve(id: &str, table: &WorkerTable, ids: &Ids, report: &mut Rep
             .and_then(|written| placement::placement(written, report)),
         logpush: table.logpush.unwrap_or(false),
         tail_consumers: values(table.tail_consumers.as_deref()),
+        lifecycle: table.lifecycle(),
     }
 }
 

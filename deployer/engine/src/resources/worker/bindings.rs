@@ -37,6 +37,9 @@ const PLAIN_FIELDS: [(&str, &[&str]); 12] = [
 /// What Cloudflare may keep to itself: as recorded where the rest is.
 const UNTOLD: [&str; 2] = ["props", "delivery_delay"];
 
+/// The environment of every worker that was not given another one.
+const USUAL_ENVIRONMENT: &str = "production";
+
 /// As the manifest wants it.
 pub(super) fn wanted(binding: &BindingSpec) -> Value {
     let mut shown = Map::new();
@@ -69,6 +72,20 @@ pub(super) fn wanted(binding: &BindingSpec) -> Value {
                 set("props", props.clone());
             }
             set("service", json!(worker))
+        }
+        BindingSpec::DeployedService {
+            script,
+            environment,
+            entrypoint,
+            props,
+        } => {
+            if let Some(entrypoint) = entrypoint {
+                set("entrypoint", json!(entrypoint));
+            }
+            if let Some(props) = props {
+                set("props", props.clone());
+            }
+            set("service", deployed(script, environment.as_deref()))
         }
         BindingSpec::RateLimit { limit, period } => {
             set("ratelimit", json!({ "limit": limit, "period": period }))
@@ -127,7 +144,11 @@ pub(super) fn live(
         }
         "service" => {
             let name = field("service").unwrap_or_default();
-            set("service", json!(references.shown(Kind::Worker, name)));
+            let service = match references.manifest_id(Kind::Worker, name) {
+                Some(id) => json!(id),
+                None => deployed(name, field("environment")),
+            };
+            set("service", service);
             for name in ["entrypoint", "props"] {
                 if let Some(value) = binding.fields.get(name).filter(|value| !is_nothing(value)) {
                     set(name, value.clone());
@@ -157,6 +178,14 @@ pub(super) fn live(
         }
     }
     with_untold(shown, recorded)
+}
+
+/// A worker that the stack has no id for. Nothing told of its environment means the usual one.
+fn deployed(script: &str, environment: Option<&str>) -> Value {
+    match environment.filter(|environment| *environment != USUAL_ENVIRONMENT) {
+        Some(environment) => json!({ "worker": script, "environment": environment }),
+        None => json!({ "worker": script }),
+    }
 }
 
 /// Adds what was recorded and is never told, if the rest is as it was recorded.
@@ -265,6 +294,18 @@ pub(super) fn uploaded(
             } else {
                 name_of(Kind::Worker, other)?
             },
+            environment: None,
+            entrypoint: entrypoint.clone(),
+            props: props.clone(),
+        },
+        BindingSpec::DeployedService {
+            script,
+            environment,
+            entrypoint,
+            props,
+        } => BindingKind::Service {
+            service: script.clone(),
+            environment: environment.clone(),
             entrypoint: entrypoint.clone(),
             props: props.clone(),
         },
@@ -380,6 +421,18 @@ mod tests {
                 entrypoint: None,
                 props: None,
             },
+            BindingSpec::DeployedService {
+                script: "auth".into(),
+                environment: Some("staging".into()),
+                entrypoint: Some("Admin".into()),
+                props: None,
+            },
+            BindingSpec::DeployedService {
+                script: "mail".into(),
+                environment: Some("production".into()),
+                entrypoint: None,
+                props: None,
+            },
             BindingSpec::RateLimit {
                 limit: 100,
                 period: 60,
@@ -427,7 +480,7 @@ mod tests {
         }))
         .unwrap();
         let shown = live(&other, "shop-prod-web", &references, Some(&recorded));
-        assert_eq!(shown, json!({ "service": "somebody-elses" }));
+        assert_eq!(shown, json!({ "service": { "worker": "somebody-elses" } }));
     }
 
     #[test]
