@@ -174,7 +174,8 @@ impl Project {
     }
 
     fn migrations(&self) -> impl Iterator<Item = Utf8PathBuf> + '_ {
-        self.stack.d1.iter().filter_map(|d1| d1.migrations.clone())
+        let migrations = self.stack.d1.iter().filter_map(|d1| d1.migrations.as_ref());
+        migrations.map(|migrations| migrations.folder.clone())
     }
 
     pub(crate) fn touched(&self, paths: &BTreeSet<Utf8PathBuf>, options: &DevOptions) -> Touched {

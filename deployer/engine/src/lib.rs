@@ -26,7 +26,7 @@ pub use address::{Address, InvalidAddress, Kind};
 pub use apply::{Apply, ApplyOptions};
 pub use desired::{
     AssetContent, AssetFile, AssetsSpec, BindingSpec, ClassSpec, Code, ConsumerSpec, D1Spec,
-    Desired, SecretSpec, Spec, SqlMigration, Want, WorkerSpec, asset_hash,
+    Desired, R2Spec, SecretSpec, Spec, SqlMigration, Want, WorkerSpec, asset_hash,
 };
 pub use error::{DataLoss, EngineError, Failure, FailureClass, PlanError};
 pub use goal::{Goal, Scope};

@@ -12,7 +12,7 @@ pub(crate) use worker::{
 };
 
 use crate::reader::{At, Map, table};
-use crate::stack::StateBackend;
+use crate::stack::{D1Jurisdiction, R2Jurisdiction, StateBackend};
 
 table! {
     /// A stack: workers, and the resources they are bound to.
@@ -94,6 +94,8 @@ table! {
         optional was "was": At<String>,
         /// Leave it in the account when the stage is destroyed, or when this table is taken out.
         optional keep "keep": bool,
+        /// Where its objects stay; it cannot be changed later.
+        optional jurisdiction "jurisdiction": R2Jurisdiction,
     }
 }
 
@@ -108,6 +110,13 @@ table! {
         optional was "was": At<String>,
         /// Leave it in the account when the stage is destroyed, or when this table is taken out.
         optional keep "keep": bool,
+        /// Which files are migrations, as a glob that begins with the folder; `*.sql` files of the folder itself if
+        /// not given.
+        optional migrations_pattern "migrations_pattern": At<String>,
+        /// The table of the database that records which were applied; `d1_migrations` if not given.
+        optional migrations_table "migrations_table": At<String>,
+        /// Where its data stays; it cannot be changed later.
+        optional jurisdiction "jurisdiction": D1Jurisdiction,
     }
 }
 

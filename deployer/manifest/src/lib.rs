@@ -31,8 +31,10 @@ pub use private_folder::{PRIVATE_FOLDER, make_private_folder};
 pub use schema::schema;
 pub use secret_values::{SecretFileError, SecretValues};
 pub use stack::{
-    D1, Dev, External, ExternalResource, Kv, Lifecycle, Queue, R2, Stack, StateBackend,
+    D1, D1Jurisdiction, Dev, External, ExternalResource, Kv, Lifecycle, Queue, R2, R2Jurisdiction,
+    Stack, StateBackend,
 };
+pub use tiny_migrations::{DEFAULT_TABLE, Migrations, Pattern};
 pub use worker::{
     Assets, BuildStep, ClassManagement, CodeUpdate, CodeUpdateMode, Consumer, Entry, HtmlHandling,
     Limits, ModuleRule, ModuleType, NotFoundHandling, Observability, ObservedLogs, ObservedTraces,

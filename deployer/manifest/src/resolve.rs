@@ -7,6 +7,7 @@ mod assets;
 mod bindings;
 mod build;
 mod cron;
+mod databases;
 mod date;
 mod durable_objects;
 mod entry;
@@ -21,10 +22,10 @@ mod worker;
 
 use std::net::IpAddr;
 
-use crate::format::{D1Table, DevTable, ExternalTable, Manifest, WorkerTable};
+use crate::format::{DevTable, ExternalTable, Manifest, WorkerTable};
 use crate::reader::{At, Map, Read};
 use crate::report::Report;
-use crate::stack::{D1, Dev, External, ExternalResource, Kv, Queue, R2, Stack};
+use crate::stack::{Dev, External, ExternalResource, Kv, Queue, R2, Stack};
 use crate::suggest;
 use crate::tree::{Node, Span, Table, Value};
 use crate::{LoadOptions, names};
@@ -115,9 +116,10 @@ pub(crate) fn resolve(tree: Table, options: &LoadOptions, report: &mut Report) -
         }),
         r2: each(manifest.r2.as_ref(), |id, table| R2 {
             id,
+            jurisdiction: table.jurisdiction,
             lifecycle: table.lifecycle(),
         }),
-        d1: databases(manifest.d1.as_ref(), report),
+        d1: databases::databases(manifest.d1.as_ref(), report),
         queues: each(manifest.queues.as_ref(), |id, table| Queue {
             id,
             lifecycle: table.lifecycle(),
@@ -239,22 +241,6 @@ fn check_range(number: &At<u32>, range: std::ops::RangeInclusive<u32>, report: &
             help,
         );
     }
-}
-
-fn databases(tables: Option<&Map<D1Table>>, report: &mut Report) -> Vec<D1> {
-    let mut database = |(id, table): &(At<String>, D1Table)| D1 {
-        id: id.value.clone(),
-        migrations: table
-            .migrations
-            .as_ref()
-            .map(|path| paths::folder(path, "migrations", report)),
-        lifecycle: table.lifecycle(),
-    };
-    tables
-        .into_iter()
-        .flat_map(|tables| &tables.entries)
-        .map(&mut database)
-        .collect()
 }
 
 fn dev(table: &DevTable, report: &mut Report) -> Dev {

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use camino::Utf8PathBuf;
+use tiny_migrations::Migrations;
 
 use crate::reader::choices;
 use crate::{StageName, Worker};
@@ -52,15 +53,46 @@ pub struct Kv {
 pub struct R2 {
     pub id: String,
     pub lifecycle: Lifecycle,
+    /// None: no jurisdiction in particular.
+    pub jurisdiction: Option<R2Jurisdiction>,
 }
 
 /// A D1 database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct D1 {
     pub id: String,
-    /// The folder of its `*.sql` migrations, absolute.
-    pub migrations: Option<Utf8PathBuf>,
+    pub migrations: Option<Migrations>,
+    /// None: no jurisdiction in particular.
+    pub jurisdiction: Option<D1Jurisdiction>,
     pub lifecycle: Lifecycle,
+}
+
+choices! {
+    /// Where the objects of a bucket stay. It cannot be changed later.
+    pub enum R2Jurisdiction {
+        /// The European Union.
+        #[default]
+        Eu = "eu",
+        /// FedRAMP Moderate.
+        Fedramp = "fedramp",
+        /// FedRAMP High.
+        FedrampHigh = "fedramp-high",
+        /// The United States.
+        Us = "us",
+    }
+}
+
+choices! {
+    /// Where the data of a database stays. It cannot be changed later.
+    pub enum D1Jurisdiction {
+        /// The European Union.
+        #[default]
+        Eu = "eu",
+        /// FedRAMP.
+        Fedramp = "fedramp",
+        /// The United States.
+        Us = "us",
+    }
 }
 
 /// A queue.

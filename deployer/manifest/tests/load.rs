@@ -10,10 +10,10 @@ use camino::Utf8Path;
 use serde_json::json;
 use support::Project;
 use tiny_manifest::{
-    Binding, BuildStep, ClassManagement, CodeUpdate, Consumer, D1, Dev, Entry, External,
-    ExternalResource, HtmlHandling, Kv, Lifecycle, Limits, LoadOptions, ModuleRule, ModuleType,
-    NotFoundHandling, Placement, Queue, R2, Route, RunWorkerFirst, Secret, Stack, StageName,
-    StateBackend, Transfer, load,
+    Binding, BuildStep, ClassManagement, CodeUpdate, Consumer, D1, D1Jurisdiction, Dev, Entry,
+    External, ExternalResource, HtmlHandling, Kv, Lifecycle, Limits, LoadOptions, Migrations,
+    ModuleRule, ModuleType, NotFoundHandling, Placement, Queue, R2, R2Jurisdiction, Route,
+    RunWorkerFirst, Secret, Stack, StageName, StateBackend, Transfer, load,
 };
 
 fn repository() -> &'static Utf8Path {
@@ -241,6 +241,7 @@ fn every_kind_of_binding_comes_out_in_the_order_of_the_file() {
     };
     let r2 = R2 {
         id: "files".into(),
+        jurisdiction: None,
         lifecycle: lifecycle(),
     };
     let queue = Queue {
@@ -256,10 +257,40 @@ fn every_kind_of_binding_comes_out_in_the_order_of_the_file() {
         stack.d1,
         [D1 {
             id: "main".into(),
-            migrations: Some(migrations),
+            migrations: Some(Migrations::in_folder(migrations)),
+            jurisdiction: None,
             lifecycle: lifecycle(),
         }]
     );
+}
+
+#[test]
+fn everything_about_a_database_and_a_bucket_comes_out() {
+    let project = Project::new()
+        .with("app/drizzle/0000_first/migration.sql", "")
+        .with_worker(
+            r#"
+            [d1.main]
+            migrations = "app/drizzle/"
+            migrations_pattern = "./app/drizzle/*/migration.sql"
+            migrations_table = "__migrations"
+            jurisdiction = "eu"
+            [r2.files]
+            jurisdiction = "fedramp-high"
+            "#,
+        );
+    let stack = project.load("tiny.toml");
+    let database = &stack.d1[0];
+    let migrations = database.migrations.as_ref().unwrap();
+    assert_eq!(migrations.folder, stack.root.join("app/drizzle"));
+    assert_eq!(migrations.pattern.as_str(), "*/migration.sql");
+    assert_eq!(migrations.table, "__migrations");
+    assert_eq!(
+        migrations.read().unwrap()[0].name,
+        "0000_first/migration.sql"
+    );
+    assert_eq!(database.jurisdiction, Some(D1Jurisdiction::Eu));
+    assert_eq!(stack.r2[0].jurisdiction, Some(R2Jurisdiction::FedrampHigh));
 }
 
 #[test]

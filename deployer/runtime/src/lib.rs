@@ -35,4 +35,5 @@ pub use stack::{
     Binding, ClassStorage, D1Database, DurableClass, Hyperdrive, MissingKind, Module, ModuleKind,
     QueueConsumer, Reach, Stack, Worker,
 };
+pub use tiny_migrations::{Migrations, Pattern};
 pub use values::{KvEntry, KvKey, KvPage, R2Head, R2Page};

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use camino::Utf8PathBuf;
 use serde_json::Value;
+use tiny_migrations::Migrations;
 
 /// Workers with their local data.
 #[derive(Debug, Clone)]
@@ -120,8 +121,7 @@ pub struct QueueConsumer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct D1Database {
     pub id: String,
-    /// The folder of its `*.sql` migrations.
-    pub migrations: Option<Utf8PathBuf>,
+    pub migrations: Option<Migrations>,
 }
 
 /// A database that a Hyperdrive binding leads to.

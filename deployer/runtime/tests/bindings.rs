@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use http::Request;
 use serde_json::json;
 use support::{Bench, PATIENCE, bind, class, worker};
-use tiny_runtime::{Binding, D1Database, QueueConsumer, Stack};
+use tiny_runtime::{Binding, D1Database, Migrations, Pattern, QueueConsumer, Stack};
 
 /// How long the worker puts a message off.
 const LATE: Duration = Duration::from_secs(2);
@@ -117,7 +117,11 @@ fn everything(bench: &Bench) -> Stack {
     let mut stack = bench.stack(vec![main, other]);
     stack.d1 = vec![D1Database {
         id: id("db"),
-        migrations: Some(migrations),
+        migrations: Some(Migrations {
+            pattern: Pattern::new("**/*.sql").unwrap(),
+            table: "applied \"so far\"".to_owned(),
+            ..Migrations::in_folder(migrations)
+        }),
     }];
     stack
 }
@@ -202,9 +206,10 @@ async fn data_outlives_the_runtime_and_secrets_are_in_no_file() {
     assert!(config.contains("TINY_SECRET_0") && !config.contains("hush"));
 
     // A migration more, and one that is wrong.
-    let migrations = stack.d1[0].migrations.clone().unwrap();
+    let migrations = stack.d1[0].migrations.clone().unwrap().folder;
+    fs_err::create_dir(migrations.join("0002_more")).unwrap();
     fs_err::write(
-        migrations.join("0002.sql"),
+        migrations.join("0002_more/migration.sql"),
         "INSERT INTO people VALUES ('bob');",
     )
     .unwrap();

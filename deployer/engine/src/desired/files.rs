@@ -70,30 +70,21 @@ pub fn asset_hash(content: &[u8], extension: &str) -> String {
     hash
 }
 
-/// The `*.sql` files of a folder, in the order of their names. No folder is no migrations: the first
-/// one makes it.
-pub(super) fn sql_migrations(folder: &Utf8Path) -> Result<Vec<SqlMigration>, EngineError> {
-    let cannot = |path: &Utf8Path, error: &std::io::Error| EngineError::Unreadable {
-        path: path.to_owned(),
+/// The SQL migrations of a database, in the order in which they are applied.
+pub(super) fn sql_migrations(
+    migrations: &manifest::Migrations,
+) -> Result<Vec<SqlMigration>, EngineError> {
+    let files = migrations.read().map_err(|error| EngineError::Unreadable {
+        path: migrations.folder.clone(),
         why: error.to_string(),
-    };
-    let entries = match folder.read_dir_utf8() {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(cannot(folder, &error)),
-    };
-    let mut files = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(|error| cannot(folder, &error))?.into_path();
-        if path.extension() == Some("sql") && path.is_file() {
-            files.push(SqlMigration {
-                name: path.file_name().unwrap_or_default().to_owned(),
-                sql: std::fs::read_to_string(&path).map_err(|error| cannot(&path, &error))?,
-            });
-        }
-    }
-    files.sort_by(|one, other| one.name.cmp(&other.name));
-    Ok(files)
+    })?;
+    Ok(files
+        .into_iter()
+        .map(|file| SqlMigration {
+            name: file.name,
+            sql: file.sql,
+        })
+        .collect())
 }
 
 fn read(path: &Utf8Path) -> Result<Bytes, EngineError> {
@@ -145,25 +136,5 @@ mod tests {
             "56638d01375d9d28c49e281774cfd32f"
         );
         assert_eq!(asset_hash(b"", ""), "af1349b9f5f9a1a6a0404dea36dcc949");
-    }
-
-    #[test]
-    fn migrations_are_the_sql_files_by_name() {
-        let folder = tempfile::tempdir().unwrap();
-        let folder = Utf8Path::from_path(folder.path()).unwrap();
-        for (name, text) in [
-            ("0002_b.sql", "b"),
-            ("0001_a.sql", "a"),
-            ("readme.md", "no"),
-        ] {
-            std::fs::write(folder.join(name), text).unwrap();
-        }
-        let names: Vec<String> = sql_migrations(folder)
-            .unwrap()
-            .into_iter()
-            .map(|file| file.name)
-            .collect();
-        assert_eq!(names, ["0001_a.sql", "0002_b.sql"]);
-        assert!(sql_migrations(&folder.join("none")).unwrap().is_empty());
     }
 }

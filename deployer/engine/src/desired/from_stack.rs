@@ -11,7 +11,8 @@ use tiny_manifest::{self as manifest, ClassManagement, Stack, Worker, physical_n
 
 use super::files;
 use super::{
-    BindingSpec, ClassSpec, Code, ConsumerSpec, D1Spec, Desired, SecretSpec, Spec, Want, WorkerSpec,
+    BindingSpec, ClassSpec, Code, ConsumerSpec, D1Spec, Desired, R2Spec, SecretSpec, Spec, Want,
+    WorkerSpec,
 };
 use crate::error::{EngineError, PlanError};
 use crate::{Address, Kind};
@@ -45,17 +46,16 @@ impl Desired {
             add(Kind::Kv, &kv.id, Spec::Kv, BTreeSet::new());
         }
         for r2 in &stack.r2 {
-            add(Kind::R2, &r2.id, Spec::R2, BTreeSet::new());
+            let spec = Spec::R2(R2Spec {
+                jurisdiction: r2.jurisdiction.map(|place| place.as_str().to_owned()),
+            });
+            add(Kind::R2, &r2.id, spec, BTreeSet::new());
         }
         for queue in &stack.queues {
             add(Kind::Queue, &queue.id, Spec::Queue, BTreeSet::new());
         }
         for d1 in &stack.d1 {
-            let migrations = match &d1.migrations {
-                Some(folder) => files::sql_migrations(folder)?,
-                None => Vec::new(),
-            };
-            let spec = Spec::D1(D1Spec { migrations });
+            let spec = Spec::D1(d1_spec(d1)?);
             add(Kind::D1, &d1.id, spec, BTreeSet::new());
         }
         let mut complaints = Vec::new();
@@ -68,7 +68,7 @@ impl Desired {
                     help: "run `tiny build` to see why".to_owned(),
                 })?;
             let packages = packages.get(&worker.id).map_or(&[][..], Vec::as_slice);
-            let spec = worker_spec(worker, code, packages, secret, &mut complaints)?;
+            let spec = worker_spec(stack, worker, code, packages, secret, &mut complaints)?;
             let depends_on = spec.depends_on(&worker.id);
             add(
                 Kind::Worker,
@@ -82,7 +82,20 @@ impl Desired {
     }
 }
 
+fn d1_spec(d1: &manifest::D1) -> Result<D1Spec, EngineError> {
+    let mut spec = D1Spec {
+        jurisdiction: d1.jurisdiction.map(|place| place.as_str().to_owned()),
+        ..D1Spec::default()
+    };
+    if let Some(migrations) = &d1.migrations {
+        spec.migrations = files::sql_migrations(migrations)?;
+        spec.table = migrations.quoted_table();
+    }
+    Ok(spec)
+}
+
 fn worker_spec(
+    stack: &Stack,
     worker: &Worker,
     code: Code,
     packages: &[Package],
@@ -107,7 +120,7 @@ fn worker_spec(
             .iter()
             .map(|wanted| (wanted.name.clone(), secret_spec(wanted, secret)))
             .collect(),
-        bindings: bindings(worker),
+        bindings: bindings(worker, &stack.r2),
         classes: classes(worker),
         tagged_migrations: worker.class_management == ClassManagement::Tags,
         code_update: match worker.code_update {
@@ -145,7 +158,7 @@ fn secret_spec(wanted: &manifest::Secret, value: &dyn Fn(&str) -> Option<Secret>
     }
 }
 
-fn bindings(worker: &Worker) -> BTreeMap<String, BindingSpec> {
+fn bindings(worker: &Worker, buckets: &[manifest::R2]) -> BTreeMap<String, BindingSpec> {
     let objects = worker.durable_objects.iter().map(|object| {
         let binding = BindingSpec::DurableObject {
             class: object.class.clone(),
@@ -160,15 +173,22 @@ fn bindings(worker: &Worker) -> BTreeMap<String, BindingSpec> {
     let others = worker
         .bindings
         .iter()
-        .map(|(name, written)| (name.clone(), binding(written)));
+        .map(|(name, written)| (name.clone(), binding(written, buckets)));
     objects.chain(assets).chain(others).collect()
 }
 
-fn binding(written: &manifest::Binding) -> BindingSpec {
+fn binding(written: &manifest::Binding, buckets: &[manifest::R2]) -> BindingSpec {
     use manifest::Binding as Written;
     match written.clone() {
         Written::Kv { id } => BindingSpec::Kv { id },
-        Written::R2 { id } => BindingSpec::R2 { id },
+        Written::R2 { id } => BindingSpec::R2 {
+            jurisdiction: buckets
+                .iter()
+                .find(|bucket| bucket.id == id)
+                .and_then(|bucket| bucket.jurisdiction)
+                .map(|place| place.as_str().to_owned()),
+            id,
+        },
         Written::D1 { id } => BindingSpec::D1 { id },
         Written::Queue { id, delivery_delay } => BindingSpec::Queue { id, delivery_delay },
         Written::RateLimit { limit, period } => BindingSpec::RateLimit { limit, period },

@@ -45,20 +45,41 @@ pub enum Spec {
     Worker(Box<WorkerSpec>),
     D1(D1Spec),
     Kv,
-    R2,
+    R2(R2Spec),
     Queue,
 }
 
-/// A D1 database.
+/// An R2 bucket.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct R2Spec {
+    /// Where its objects stay, such as `eu`; none for no place in particular.
+    pub jurisdiction: Option<String>,
+}
+
+/// A D1 database.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct D1Spec {
-    /// In the order of their names.
+    /// In the order in which they are applied.
     pub migrations: Vec<SqlMigration>,
+    /// The table that records which were applied, as SQL takes its name: quoted.
+    pub table: String,
+    /// Where its data stays, such as `eu`; none for no place in particular.
+    pub jurisdiction: Option<String>,
+}
+
+impl Default for D1Spec {
+    fn default() -> Self {
+        Self {
+            migrations: Vec::new(),
+            table: tiny_manifest::DEFAULT_TABLE.to_owned(),
+            jurisdiction: None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SqlMigration {
-    /// The name of its file: `0001_create.sql`.
+    /// The path of its file in the folder: `0001_create.sql`.
     pub name: String,
     pub sql: String,
 }
@@ -101,7 +122,7 @@ impl WorkerSpec {
         for binding in self.bindings.values() {
             let (kind, id) = match binding {
                 BindingSpec::Kv { id } => (Kind::Kv, id),
-                BindingSpec::R2 { id } => (Kind::R2, id),
+                BindingSpec::R2 { id, .. } => (Kind::R2, id),
                 BindingSpec::D1 { id } => (Kind::D1, id),
                 BindingSpec::Queue { id, .. } => (Kind::Queue, id),
                 BindingSpec::DurableObject {
@@ -165,6 +186,8 @@ pub enum BindingSpec {
     },
     R2 {
         id: String,
+        /// The bucket's, where it has one.
+        jurisdiction: Option<String>,
     },
     D1 {
         id: String,

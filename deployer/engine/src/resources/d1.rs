@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tiny_cloudflare::{Account, CloudflareError, D1Database, D1Statement, NewD1Database, code};
 
+use super::jurisdiction;
 use super::named::{self, Named};
 use super::{Draft, Found, Item, Leaving, Lists, Made, Resource, Sought, Target, Work};
 use crate::Want;
@@ -26,13 +27,11 @@ const AT_ONCE: usize = 10;
 const MIGRATIONS: &str = "migrations";
 
 /// As wrangler makes it, to the letter.
-const TABLE: &str = "CREATE TABLE IF NOT EXISTS d1_migrations(
+const COLUMNS: &str = "(
 		id         INTEGER PRIMARY KEY AUTOINCREMENT,
 		name       TEXT UNIQUE,
 		applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL
 );";
-
-const APPLIED: &str = "SELECT name FROM d1_migrations ORDER BY id";
 
 pub(crate) struct D1;
 
@@ -52,9 +51,9 @@ impl Resource for D1 {
             let Some(database) = database else {
                 return Ok::<_, EngineError>(None);
             };
-            let mut properties = Properties::new();
-            if is_migrated(target) {
-                let applied = applied(lists.cloud, &database.uuid).await?;
+            let mut properties = jurisdiction::property(database.jurisdiction.as_deref());
+            if let Some(table) = migrated_in(target) {
+                let applied = applied(lists.cloud, &database.uuid, table).await?;
                 properties.insert(MIGRATIONS.to_owned(), migrations(&applied));
             }
             let live = named::live(target, entry(&database), properties);
@@ -76,7 +75,9 @@ impl Resource for D1 {
             .and_then(Value::as_object)
             .cloned()
             .unwrap_or_default();
-        let wanted = &spec(item.want).migrations;
+        let spec = spec(item.want);
+        let properties = jurisdiction::draft(item, spec.jurisdiction.as_deref())?;
+        let wanted = &spec.migrations;
         let vanished = applied
             .keys()
             .filter(|name| !wanted.is_empty() && wanted.iter().all(|file| file.name != **name));
@@ -89,12 +90,12 @@ impl Resource for D1 {
         let migrated = (!pending.is_empty()).then(|| {
             let mut all = applied.clone();
             all.extend(pending.iter().map(|file| done(&file.name)));
-            with_migrations(all)
+            with_migrations(properties.clone(), all)
         });
         let properties = if item.has(MIGRATIONS).is_some() {
-            with_migrations(applied)
+            with_migrations(properties, applied)
         } else {
-            Properties::new()
+            properties
         };
         Ok(Draft {
             properties,
@@ -108,9 +109,10 @@ impl Resource for D1 {
         Loss::of(item.address, item.name).into_iter().collect()
     }
 
-    async fn create(&self, work: &Work<'_>, _: &Want) -> Result<Made, EngineError> {
+    async fn create(&self, work: &Work<'_>, want: &Want) -> Result<Made, EngineError> {
         let database = NewD1Database {
             name: work.step.name.clone(),
+            jurisdiction: spec(want).jurisdiction.clone(),
             ..NewD1Database::default()
         };
         let make = async || work.cloud.create_d1_database(&database).await;
@@ -159,6 +161,8 @@ fn entry(database: &D1Database) -> Named<'_> {
 fn spec(want: &Want) -> &D1Spec {
     const NONE: &D1Spec = &D1Spec {
         migrations: Vec::new(),
+        table: String::new(),
+        jurisdiction: None,
     };
     match &want.spec {
         Spec::D1(spec) => spec,
@@ -166,11 +170,10 @@ fn spec(want: &Want) -> &D1Spec {
     }
 }
 
-/// Whether there is, or was, a folder of migrations: no other database is asked for its table.
-fn is_migrated(target: &Target<'_>) -> bool {
-    target
-        .want
-        .is_some_and(|want| !spec(want).migrations.is_empty())
+/// The table to ask for what was applied. None: there are no migrations, and nobody asks.
+fn migrated_in<'a>(target: &Target<'a>) -> Option<&'a str> {
+    let spec = target.want.map(spec)?;
+    (!spec.migrations.is_empty()).then_some(&spec.table)
 }
 
 /// An object by the names of the files: a new one is a change of its own.
@@ -182,19 +185,24 @@ fn done(name: &str) -> (String, Value) {
     (name.to_owned(), json!("applied"))
 }
 
-fn with_migrations(applied: Map<String, Value>) -> Properties {
-    Properties::from_iter([(MIGRATIONS.to_owned(), Value::Object(applied))])
+fn with_migrations(mut properties: Properties, applied: Map<String, Value>) -> Properties {
+    properties.insert(MIGRATIONS.to_owned(), Value::Object(applied));
+    properties
 }
 
-/// In the order of their names.
+/// In the order in which they are applied.
 fn pending(all: &[SqlMigration], is_applied: impl Fn(&str) -> bool) -> Vec<&SqlMigration> {
     all.iter().filter(|file| !is_applied(&file.name)).collect()
 }
 
 /// The names in the table; none where there is no such table.
-async fn applied(cloud: &Account, uuid: &str) -> Result<BTreeSet<String>, CloudflareError> {
+async fn applied(
+    cloud: &Account,
+    uuid: &str,
+    table: &str,
+) -> Result<BTreeSet<String>, CloudflareError> {
     let statement = D1Statement {
-        sql: APPLIED.to_owned(),
+        sql: format!("SELECT name FROM {table} ORDER BY id"),
         params: Vec::new(),
     };
     match cloud.read_d1::<Row>(uuid, &statement).await {
@@ -218,18 +226,18 @@ fn is_no_table(error: &CloudflareError) -> bool {
 /// been quicker, and the plan may be of an hour ago.
 async fn migrate(work: &Work<'_>, spec: &D1Spec) -> Result<Made, EngineError> {
     let uuid = work.output(&work.step.address, named::ID)?;
-    let mut there = applied(work.cloud, &uuid).await?;
+    let mut there = applied(work.cloud, &uuid, &spec.table).await?;
     let files = pending(&spec.migrations, |name| there.contains(name));
     let count = files.len();
     for (index, file) in files.iter().enumerate() {
         work.say(&format!("{} ({} of {count})", file.name, index + 1));
-        apply_file(work, &uuid, file, index == 0).await?;
+        apply_file(work, &uuid, &spec.table, file, index == 0).await?;
     }
     there.extend(files.iter().map(|file| file.name.clone()));
     let applied = there.iter().map(|name| done(name)).collect();
     Ok(Made {
         outputs: named::outputs(&uuid),
-        properties: Some(with_migrations(applied)),
+        properties: Some(with_migrations(work.step.properties.clone(), applied)),
         note: Some(match count {
             1 => "1 migration".to_owned(),
             _ => format!("{count} migrations"),
@@ -242,15 +250,20 @@ async fn migrate(work: &Work<'_>, spec: &D1Spec) -> Result<Made, EngineError> {
 async fn apply_file(
     work: &Work<'_>,
     uuid: &str,
+    table: &str,
     file: &SqlMigration,
     is_first: bool,
 ) -> Result<(), EngineError> {
-    let table = if is_first { TABLE } else { "" };
+    let create = if is_first {
+        format!("CREATE TABLE IF NOT EXISTS {table}{COLUMNS}")
+    } else {
+        String::new()
+    };
     let name = file.name.replace('\'', "''");
     let sql = file.sql.trim();
     // A comment at its end must not swallow what follows, nor may a semicolon be missing.
     let end = if sql.ends_with(';') { "" } else { "\n;" };
-    let sql = format!("{table}\n{sql}{end}\nINSERT INTO d1_migrations (name)\nvalues ('{name}');");
+    let sql = format!("{create}\n{sql}{end}\nINSERT INTO {table} (name)\nvalues ('{name}');");
     let statement = D1Statement {
         sql,
         params: Vec::new(),
@@ -258,7 +271,7 @@ async fn apply_file(
     match work.cloud.run_d1::<Value>(uuid, &statement).await {
         Ok(_) => Ok(()),
         Err(error) if error.is_unclear() => {
-            if applied(work.cloud, uuid).await?.contains(&file.name) {
+            if applied(work.cloud, uuid, table).await?.contains(&file.name) {
                 Ok(())
             } else {
                 Err(error.into())

@@ -7,13 +7,16 @@ use tiny_cloudflare::{
 };
 use tokio::sync::OnceCell;
 
+use super::r2::JURISDICTIONS;
+
 /// Kinds share these: consumers of workers stand in the list of queues.
 pub(crate) struct Lists<'a> {
     pub(crate) cloud: &'a Account,
     scripts: OnceCell<BTreeMap<String, ScriptInfo>>,
     kv: OnceCell<Vec<KvNamespace>>,
     d1: OnceCell<Vec<D1Database>>,
-    r2: OnceCell<Vec<R2Bucket>>,
+    /// By jurisdiction.
+    r2: [(Option<&'static str>, OnceCell<Vec<R2Bucket>>); JURISDICTIONS.len()],
     queues: OnceCell<Vec<Queue>>,
     zones: OnceCell<Vec<Zone>>,
 }
@@ -25,7 +28,7 @@ impl<'a> Lists<'a> {
             scripts: OnceCell::new(),
             kv: OnceCell::new(),
             d1: OnceCell::new(),
-            r2: OnceCell::new(),
+            r2: JURISDICTIONS.map(|place| (place, OnceCell::new())),
             queues: OnceCell::new(),
             zones: OnceCell::new(),
         }
@@ -53,8 +56,16 @@ impl<'a> Lists<'a> {
         list.await.map(Vec::as_slice)
     }
 
-    pub(crate) async fn r2_buckets(&self) -> Result<&[R2Bucket], CloudflareError> {
-        let list = self.r2.get_or_try_init(|| self.cloud.r2_buckets(None));
+    /// Those in a jurisdiction, none of which is the default one.
+    pub(crate) async fn r2_buckets(
+        &self,
+        jurisdiction: Option<&str>,
+    ) -> Result<&[R2Bucket], CloudflareError> {
+        let list = self.r2.iter().find(|(place, _)| *place == jurisdiction);
+        let Some((_, cell)) = list else {
+            return Ok(&[]);
+        };
+        let list = cell.get_or_try_init(|| self.cloud.r2_buckets(jurisdiction));
         list.await.map(Vec::as_slice)
     }
 

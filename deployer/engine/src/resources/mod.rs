@@ -3,6 +3,7 @@
 //! failures are nobody's business here.
 
 mod d1;
+mod jurisdiction;
 mod kv;
 mod lists;
 mod named;

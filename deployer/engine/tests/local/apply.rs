@@ -26,7 +26,7 @@ async fn data() -> World {
     let mut world = World::new().await;
     world
         .want("kv.sessions", Spec::Kv)
-        .want("r2.files", Spec::R2)
+        .want("r2.files", Spec::R2(tiny_engine::R2Spec::default()))
         .want("queue.jobs", Spec::Queue)
         .want("d1.archive", d1(&[CREATE, FILL]));
     world
@@ -546,7 +546,10 @@ async fn many_resources_are_read_with_a_few_lists() {
     for number in 0..50 {
         world
             .want(&format!("kv.k{number}"), Spec::Kv)
-            .want(&format!("r2.r{number}"), Spec::R2)
+            .want(
+                &format!("r2.r{number}"),
+                Spec::R2(tiny_engine::R2Spec::default()),
+            )
             .want(&format!("queue.q{number}"), Spec::Queue)
             .want(&format!("d1.d{number}"), d1(&[]));
     }

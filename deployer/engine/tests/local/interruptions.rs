@@ -24,9 +24,12 @@ const MIGRATIONS: [(&str, &str); 2] = [
 
 async fn world() -> World {
     let mut world = World::new().await;
+    let files = tiny_engine::R2Spec {
+        jurisdiction: Some("eu".to_owned()),
+    };
     world
         .want("kv.sessions", Spec::Kv)
-        .want("r2.files", Spec::R2)
+        .want("r2.files", Spec::R2(files))
         .want("queue.jobs", Spec::Queue)
         .want_after("queue.mail", Spec::Queue, &["kv.sessions"])
         .want_after("d1.archive", d1(&MIGRATIONS), &["queue.jobs"]);

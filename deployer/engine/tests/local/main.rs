@@ -5,6 +5,7 @@
 mod apply;
 mod changes;
 mod interruptions;
+mod places;
 mod support;
 mod updates;
 mod workers;

@@ -244,8 +244,10 @@ impl World {
         names.extend(kv.into_iter().map(|kv| format!("kv {}", kv.title)));
         let d1 = self.account.d1_databases().await.unwrap();
         names.extend(d1.into_iter().map(|d1| format!("d1 {}", d1.name)));
-        let r2 = self.account.r2_buckets(None).await.unwrap();
-        names.extend(r2.into_iter().map(|r2| format!("r2 {}", r2.name)));
+        for place in [None, Some("eu")] {
+            let r2 = self.account.r2_buckets(place).await.unwrap();
+            names.extend(r2.into_iter().map(|r2| format!("r2 {}", r2.name)));
+        }
         let queues = self.account.queues().await.unwrap();
         names.extend(
             queues
@@ -362,7 +364,10 @@ pub(crate) fn d1(files: &[(&str, &str)]) -> Spec {
             sql: (*sql).to_owned(),
         })
         .collect();
-    Spec::D1(D1Spec { migrations })
+    Spec::D1(D1Spec {
+        migrations,
+        ..D1Spec::default()
+    })
 }
 
 /// A worker that answers requests with `text`, takes messages and runs on time, and exports these

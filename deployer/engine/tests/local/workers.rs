@@ -31,7 +31,7 @@ async fn everything() -> World {
     let mut world = World::new().await;
     world
         .want("kv.sessions", Spec::Kv)
-        .want("r2.files", Spec::R2)
+        .want("r2.files", Spec::R2(tiny_engine::R2Spec::default()))
         .want("queue.jobs", Spec::Queue)
         .want("queue.failed", Spec::Queue)
         .want(
@@ -67,6 +67,7 @@ async fn everything() -> World {
             "FILES".to_owned(),
             BindingSpec::R2 {
                 id: "files".to_owned(),
+                jurisdiction: None,
             },
         ),
         ("ROOM".to_owned(), object("Room", Some("web"))),

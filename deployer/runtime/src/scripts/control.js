@@ -81,23 +81,23 @@ const calls = {
     return workers.length;
   },
 
-  // Applies what a database lacks, in the table that wrangler keeps.
-  async migrate({ database, files }, env) {
+  // Applies what a database lacks, and records it in the table (its name quoted) that wrangler keeps too.
+  async migrate({ database, table, files }, env) {
     const db = env[`d1:${database}`];
     await db.prepare(
-      `CREATE TABLE IF NOT EXISTS d1_migrations(
+      `CREATE TABLE IF NOT EXISTS ${table}(
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         name TEXT UNIQUE,
         applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL
       )`,
     ).run();
-    const { results } = await db.prepare("SELECT name FROM d1_migrations").all();
+    const { results } = await db.prepare(`SELECT name FROM ${table}`).all();
     const done = new Set(results.map((row) => row.name));
     const applied = [];
     for (const { name, sql } of files) {
       if (done.has(name)) continue;
       try {
-        const note = db.prepare("INSERT INTO d1_migrations (name) VALUES (?)").bind(name);
+        const note = db.prepare(`INSERT INTO ${table} (name) VALUES (?)`).bind(name);
         await db.batch([db.prepare(sql), note]);
       } catch (error) {
         return { applied, failed: { name, message: `${error.message ?? error}` } };

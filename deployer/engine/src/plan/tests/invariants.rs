@@ -104,7 +104,7 @@ impl Manifest {
 fn spec(address: &str, files: usize) -> Spec {
     match at(address).kind {
         Kind::Kv => Spec::Kv,
-        Kind::R2 => Spec::R2,
+        Kind::R2 => Spec::R2(crate::R2Spec::default()),
         Kind::Queue => Spec::Queue,
         _ => d1(&FILES[..files]),
     }

@@ -11,7 +11,7 @@ fn two_hundred_resources_are_planned_at_once() {
     let mut stage = Stage::empty();
     for number in 0..40 {
         stage.want(&format!("kv.k{number}"), Spec::Kv);
-        stage.want(&format!("r2.r{number}"), Spec::R2);
+        stage.want(&format!("r2.r{number}"), Spec::R2(crate::R2Spec::default()));
         stage.want(&format!("queue.q{number}"), Spec::Queue);
         stage.want(&format!("d1.d{number}"), d1(&["0001_a.sql", "0002_b.sql"]));
         let next = (number + 1) % 40;

@@ -200,7 +200,10 @@ pub(super) fn d1(files: &[&str]) -> Spec {
             sql: "SELECT 1".to_owned(),
         })
         .collect();
-    Spec::D1(D1Spec { migrations })
+    Spec::D1(D1Spec {
+        migrations,
+        ..D1Spec::default()
+    })
 }
 
 /// A worker that binds these, each under its own id.
@@ -216,7 +219,10 @@ pub(super) fn worker(code: &str, binds: &[&str]) -> Spec {
             },
             Kind::D1 => BindingSpec::D1 { id },
             Kind::Kv => BindingSpec::Kv { id },
-            Kind::R2 => BindingSpec::R2 { id },
+            Kind::R2 => BindingSpec::R2 {
+                id,
+                jurisdiction: None,
+            },
             Kind::Queue => BindingSpec::Queue {
                 id,
                 delivery_delay: None,

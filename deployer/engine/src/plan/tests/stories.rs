@@ -11,7 +11,7 @@ use crate::{Owner, Scope, Status};
 fn data() -> Stage {
     Stage::wanting(&[
         ("kv.sessions", Spec::Kv),
-        ("r2.files", Spec::R2),
+        ("r2.files", Spec::R2(crate::R2Spec::default())),
         ("queue.jobs", Spec::Queue),
         ("d1.archive", d1(&["0001_create.sql", "0002_index.sql"])),
     ])

@@ -203,7 +203,7 @@ fn what_a_worker_held_goes_after_it_let_go() {
         ("worker.web", worker("v1", &["kv.cache", "worker.auth"])),
         ("worker.auth", worker("v1", &["r2.files"])),
         ("kv.cache", Spec::Kv),
-        ("r2.files", Spec::R2),
+        ("r2.files", Spec::R2(crate::R2Spec::default())),
     ]);
     deploy(&mut stage);
     stage.want("worker.web", worker("v1", &[]));

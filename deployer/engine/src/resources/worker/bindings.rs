@@ -35,7 +35,7 @@ const PLAIN_FIELDS: [(&str, &[&str]); 12] = [
 ];
 
 /// What Cloudflare may keep to itself: as recorded where the rest is.
-const UNTOLD: [&str; 2] = ["props", "delivery_delay"];
+const UNTOLD: [&str; 3] = ["props", "delivery_delay", "jurisdiction"];
 
 /// The environment of every worker that was not given another one.
 const USUAL_ENVIRONMENT: &str = "production";
@@ -46,7 +46,12 @@ pub(super) fn wanted(binding: &BindingSpec) -> Value {
     let mut set = |name: &str, value: Value| shown.insert(name.to_owned(), value);
     match binding {
         BindingSpec::Kv { id } => set("kv", json!(id)),
-        BindingSpec::R2 { id } => set("r2", json!(id)),
+        BindingSpec::R2 { id, jurisdiction } => {
+            if let Some(jurisdiction) = jurisdiction {
+                set("jurisdiction", json!(jurisdiction));
+            }
+            set("r2", json!(id))
+        }
         BindingSpec::D1 { id } => set("d1", json!(id)),
         BindingSpec::Queue { id, delivery_delay } => {
             if let Some(delay) = delivery_delay {
@@ -117,6 +122,9 @@ pub(super) fn live(
         "r2_bucket" => {
             let name = field("bucket_name").unwrap_or_default();
             set("r2", json!(references.shown(Kind::R2, name)));
+            if let Some(jurisdiction) = field("jurisdiction").filter(|place| *place != "default") {
+                set("jurisdiction", json!(jurisdiction));
+            }
         }
         "d1" => {
             let id = field("id").or_else(|| field("database_id"));
@@ -263,9 +271,9 @@ pub(super) fn uploaded(
         BindingSpec::Kv { id } => BindingKind::KvNamespace {
             namespace_id: id_of(Kind::Kv, id)?,
         },
-        BindingSpec::R2 { id } => BindingKind::R2Bucket {
+        BindingSpec::R2 { id, jurisdiction } => BindingKind::R2Bucket {
             bucket_name: name_of(Kind::R2, id)?,
-            jurisdiction: None,
+            jurisdiction: jurisdiction.clone(),
         },
         BindingSpec::D1 { id } => BindingKind::D1 {
             id: id_of(Kind::D1, id)?,
@@ -397,7 +405,14 @@ mod tests {
         let references = references();
         for binding in [
             BindingSpec::Kv { id: "cache".into() },
-            BindingSpec::R2 { id: "files".into() },
+            BindingSpec::R2 {
+                id: "files".into(),
+                jurisdiction: None,
+            },
+            BindingSpec::R2 {
+                id: "files".into(),
+                jurisdiction: Some("eu".into()),
+            },
             BindingSpec::D1 { id: "db".into() },
             BindingSpec::Queue {
                 id: "jobs".into(),

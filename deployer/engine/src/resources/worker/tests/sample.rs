@@ -131,6 +131,7 @@ fn bindings() -> BTreeMap<String, BindingSpec> {
             "FILES",
             BindingSpec::R2 {
                 id: "files".to_owned(),
+                jurisdiction: None,
             },
         ),
         named(
@@ -227,7 +228,7 @@ pub(super) fn desired(spec: &WorkerSpec) -> Desired {
             (Kind::Worker, _) => Spec::Worker(Box::new(bare())),
             (Kind::D1, _) => Spec::D1(crate::D1Spec::default()),
             (Kind::Kv, _) => Spec::Kv,
-            (Kind::R2, _) => Spec::R2,
+            (Kind::R2, _) => Spec::R2(crate::R2Spec::default()),
             (Kind::Queue, _) => Spec::Queue,
         };
         let want = Want {
