@@ -11,7 +11,7 @@ pub(crate) use worker::{
     PackageTable, PlacementTable, SecretTable, WorkerTable,
 };
 
-use crate::reader::{At, Map, table};
+use crate::reader::{At, Either, Map, table};
 use crate::stack::{D1Jurisdiction, R2Jurisdiction, StateBackend};
 
 table! {
@@ -149,5 +149,8 @@ table! {
         optional port "port": At<u32>,
         /// The folder of the local data, relative to this file; `.wrangler/state/v3` shares it with wrangler.
         optional persist "persist": At<String>,
+        /// Host names to answer to, besides `localhost`, IP addresses and the hosts of routes and domains: `.example.com`
+        /// covers a domain with its subdomains, `*.example.com` its subdomains alone; `true` stands for every host.
+        optional allowed_hosts "allowed_hosts": Either<bool, Vec<At<String>>>,
     }
 }

@@ -5,6 +5,7 @@
 //! merged (`layers`), `${…}` is filled in (`interpolate`), the tree is read into the tables of the format
 //! (`format`), and those are checked against each other and the disk (`resolve`).
 
+mod allowed_hosts;
 mod binding;
 mod error;
 mod format;
@@ -24,6 +25,7 @@ mod worker;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+pub use allowed_hosts::{AllowedHosts, HostPattern};
 pub use binding::{Binding, DurableObject, Transfer};
 pub use error::Errors;
 pub use names::{InvalidStage, StageName, as_id, physical_name};

@@ -3,6 +3,7 @@
 //! A value that is missing or wrong has been reported by then; its stand-in here never leaves the crate, because a
 //! report with anything in it comes out as errors.
 
+mod allowed_hosts;
 mod assets;
 mod bindings;
 mod build;
@@ -251,6 +252,7 @@ fn dev(table: &DevTable, report: &mut Report) -> Dev {
             u16::try_from(port.value).ok()
         }),
         persist: table.persist.as_ref().map(|path| paths::path(path, report)),
+        allowed_hosts: allowed_hosts::resolve(table, report),
     }
 }
 

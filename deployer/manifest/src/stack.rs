@@ -6,7 +6,7 @@ use camino::Utf8PathBuf;
 use tiny_migrations::Migrations;
 
 use crate::reader::choices;
-use crate::{StageName, Worker};
+use crate::{AllowedHosts, StageName, Worker};
 
 /// Everything one manifest describes, for one stage.
 #[derive(Debug, Clone, PartialEq)]
@@ -143,4 +143,6 @@ pub struct Dev {
     pub port: Option<u16>,
     /// The folder of the local data, absolute.
     pub persist: Option<Utf8PathBuf>,
+    /// As it was written; [`Stack::dev_hosts`] adds what the workers need.
+    pub allowed_hosts: AllowedHosts,
 }

@@ -10,10 +10,10 @@ use camino::Utf8Path;
 use serde_json::json;
 use support::Project;
 use tiny_manifest::{
-    Binding, BuildStep, ClassManagement, CodeUpdate, Consumer, D1, D1Jurisdiction, Dev, Entry,
-    External, ExternalResource, HtmlHandling, Kv, Lifecycle, Limits, LoadOptions, Migrations,
-    ModuleRule, ModuleType, NotFoundHandling, Placement, Queue, R2, R2Jurisdiction, Route,
-    RunWorkerFirst, Secret, Stack, StageName, StateBackend, Transfer, load,
+    AllowedHosts, Binding, BuildStep, ClassManagement, CodeUpdate, Consumer, D1, D1Jurisdiction,
+    Dev, Entry, External, ExternalResource, HtmlHandling, Kv, Lifecycle, Limits, LoadOptions,
+    Migrations, ModuleRule, ModuleType, NotFoundHandling, Placement, Queue, R2, R2Jurisdiction,
+    Route, RunWorkerFirst, Secret, Stack, StageName, StateBackend, Transfer, load,
 };
 
 fn repository() -> &'static Utf8Path {
@@ -339,6 +339,7 @@ fn everything_about_a_worker_comes_out() {
             host = "0.0.0.0"
             port = 8080
             persist = ".wrangler/state/v3"
+            allowed_hosts = [".tunnel.example", "dev.example.net"]
             "#,
         )
         .load("tiny.toml");
@@ -420,6 +421,34 @@ fn everything_about_a_worker_comes_out() {
         stack.dev.persist,
         Some(stack.root.join(".wrangler/state/v3"))
     );
+    let hosts = stack.dev_hosts();
+    for host in [
+        "a.tunnel.example",
+        "dev.example.net",
+        "example.com",
+        "shop.example.com",
+    ] {
+        assert!(hosts.allows(host), "{host}");
+    }
+    assert!(!hosts.allows("www.example.com"));
+}
+
+#[test]
+fn every_host_may_be_allowed_and_none_is_by_default() {
+    let load = |dev: &str| {
+        Project::new()
+            .with_worker(dev)
+            .load("tiny.toml")
+            .dev_hosts()
+    };
+    assert_eq!(load("[dev]\nallowed_hosts = true"), AllowedHosts::All);
+    for nothing in [
+        "",
+        "[dev]\nallowed_hosts = false",
+        "[dev]\nallowed_hosts = []",
+    ] {
+        assert_eq!(load(nothing), AllowedHosts::default());
+    }
 }
 
 #[test]
