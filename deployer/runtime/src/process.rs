@@ -77,6 +77,13 @@ impl Socket {
         Ok(Self { listener, address })
     }
 
+    /// Closes the connections that wait for a workerd which is gone. Whoever made them has given up,
+    /// and the next one would read their requests all the same.
+    pub(crate) fn discard_waiting(&self) {
+        // Ends when none is left: the socket does not block.
+        while self.listener.accept().is_ok() {}
+    }
+
     fn for_child(&self) -> std::io::Result<OwnedFd> {
         Ok(self.listener.try_clone()?.into())
     }

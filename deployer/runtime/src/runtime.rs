@@ -154,7 +154,8 @@ impl Runtime {
     /// does not start, nothing runs afterwards.
     ///
     /// Two workerd never overlap: they would lock each other out of the Durable Objects' files.
-    /// Connections made meanwhile wait in the sockets.
+    /// Connections that the one before did not take are closed; those made once it has ended wait
+    /// in the sockets.
     pub async fn swap(&mut self, prepared: Prepared) -> Result<Duration, RuntimeError> {
         let plan = Arc::clone(&prepared.0);
         let config = plan.run.join("workerd.capnp");
@@ -179,6 +180,7 @@ impl Runtime {
         });
         if let Some(running) = before {
             running.process.stop().await;
+            self.discard_waiting();
         }
         self.host.set_state(plan.state.clone());
         self.generation += 1;
@@ -259,6 +261,14 @@ impl Runtime {
     pub async fn stop(&mut self) {
         if let Some(running) = self.running.take() {
             running.process.stop().await;
+            self.discard_waiting();
+        }
+    }
+
+    /// Closes connections that the workerd which just ended did not take.
+    fn discard_waiting(&self) {
+        for socket in self.sockets.values() {
+            socket.discard_waiting();
         }
     }
 }
