@@ -69,6 +69,13 @@ impl Controller {
         Ok(outcome.as_str().unwrap_or("unknown").to_owned())
     }
 
+    /// Whether the runtime answers within `patience`. All workers share its one thread: while code of
+    /// any of them runs without a pause, nothing else does.
+    pub async fn responds(&self, patience: Duration) -> bool {
+        let ping = self.call(json!({ "call": "ping" }));
+        matches!(tokio::time::timeout(patience, ping).await, Ok(Ok(_)))
+    }
+
     /// Names the workers whose invocations are told as [`crate::RuntimeEvent::Trace`]; a new
     /// workerd begins with none. Needs [`crate::Reach::traces`].
     pub async fn watch(&self, workers: &[String]) -> Result<(), RuntimeError> {

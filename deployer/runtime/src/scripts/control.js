@@ -18,6 +18,11 @@ function headersOf(text) {
 }
 
 const calls = {
+  // Shows that the workers do not keep the runtime to themselves.
+  async ping() {
+    return true;
+  },
+
   // Runs a worker's scheduled handler.
   async scheduled({ worker, cron, time }, env) {
     const result = await env[`worker:${worker}`].scheduled({ scheduledTime: new Date(time), cron });
