@@ -1,5 +1,7 @@
 //! The command itself: help, completions, schema, usage errors.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use crate::support::Tiny;
 
 fn stdout(output: &std::process::Output) -> String {
@@ -196,6 +198,41 @@ fn a_release_built_twice_is_the_same_to_the_byte_and_its_size_is_told() {
         assert!(bundle[figure].is_u64(), "{bundle}");
     }
     assert_eq!(modules(&tiny.root().join("again/worker")), first);
+}
+
+#[test]
+fn the_start_up_of_a_worker_that_uses_the_cache_api_is_measured() {
+    let tiny = Tiny::bindings("measured");
+    let output = tiny.run(&["build", "--worker", "first", "--json"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let text = stdout(&output);
+    let bundle = text
+        .lines()
+        .find(|line| line.contains("\"bundle\""))
+        .unwrap();
+    let bundle: serde_json::Value = serde_json::from_str(bundle).unwrap();
+    assert!(bundle["startup_ms"].is_u64(), "{bundle}");
+}
+
+#[test]
+fn a_start_up_that_cannot_be_measured_fails_no_build() {
+    let tiny = Tiny::bindings("not-measured");
+    let workerd = tiny.root().join("workerd");
+    fs_err::write(&workerd, "#!/bin/sh\necho workerd 2026-11-01\n").unwrap();
+    fs_err::set_permissions(&workerd, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let tiny = tiny.env("TINY_WORKERD", workerd.as_str());
+    let args = ["build", "--worker", "first"];
+    let output = tiny.run(&args);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let text = stdout(&output);
+    assert!(text.contains("    start-up not measured: "), "{text}");
+    let output = tiny.run(&[&args[..], &["--json"]].concat());
+    let text = stdout(&output);
+    assert!(text.contains("\"startup_ms\":null"), "{text}");
+    assert!(
+        text.ends_with("{\"event\":\"done\",\"ok\":true}\n"),
+        "{text}"
+    );
 }
 
 #[test]

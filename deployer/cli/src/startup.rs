@@ -1,109 +1,67 @@
 //! What a bundle costs at the start of an isolate, measured in workerd.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use camino::Utf8Path;
 use tiny_builder::Bundle;
 use tiny_manifest::Worker;
-use tiny_provision::Provisioner;
-use tiny_runtime::{AssetHost, DurableClass, Module, ModuleKind, Programs, Runtime, Stack};
+use tiny_provision::{ProvisionError, Provisioner};
+use tiny_runtime::{Module, ModuleKind, ProbeError, ProbeRequest, Programs};
 
 /// Runs of each; the fastest counts, because the machine can only add to the time.
 const RUNS: u32 = 5;
 
-/// How much longer workerd takes until it listens with this bundle than with an empty worker.
+/// Why the start-up is not known. The bundle is none the worse for it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotMeasured {
+    #[error(transparent)]
+    Workerd(#[from] ProvisionError),
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    #[error(transparent)]
+    Start(#[from] ProbeError),
+}
+
+/// How much longer workerd takes until it listens with this bundle than with an empty worker. The
+/// code starts without its bindings: what they stand on is not its own cost.
 pub(crate) async fn measure(
     bundle: &Bundle,
     worker: &Worker,
     provisioner: &Provisioner,
     near: &Utf8Path,
-) -> Result<Duration, Box<dyn miette::Diagnostic + Send + Sync>> {
-    let workerd = provisioner.workerd(near).await.map_err(boxed)?;
-    let scratch = tempfile::tempdir().map_err(|error| boxed(Io(error)))?;
-    let folder = Utf8Path::from_path(scratch.path()).unwrap_or(near);
-    let modules = tiny_dev::modules(bundle);
+) -> Result<Duration, NotMeasured> {
+    let workerd = provisioner.workerd(near).await?;
+    let programs = Programs {
+        workerd: workerd.path,
+        workerd_date: workerd.version,
+        launcher: tiny_dev::own_program()?,
+        simulators: None,
+    };
+    let request = |modules| ProbeRequest {
+        main: bundle.main.clone(),
+        modules,
+        compatibility_date: worker.compatibility_date.clone(),
+        compatibility_flags: worker.compatibility_flags.clone(),
+    };
     let empty = vec![Module {
         name: bundle.main.clone(),
         kind: ModuleKind::Esm,
         body: Bytes::from_static(b"export default { fetch() { return new Response() } }"),
     }];
-    let (sender, _events) = tokio::sync::mpsc::unbounded_channel();
-    let programs = Programs {
-        workerd: workerd.path,
-        workerd_date: workerd.version,
-        launcher: tiny_dev::own_program().map_err(|error| boxed(Io(error)))?,
-        simulators: None,
-    };
-    let mut runtime = Runtime::new(programs, sender, Arc::new(NoAssets))
-        .await
-        .map_err(boxed)?;
-    let stack = |modules, classes| Stack {
-        workers: vec![tiny_runtime::Worker {
-            name: worker.id.clone(),
-            main: bundle.main.clone(),
-            modules,
-            compatibility_date: worker.compatibility_date.clone(),
-            compatibility_flags: worker.compatibility_flags.clone(),
-            bindings: Vec::new(),
-            classes,
-            consumers: Vec::new(),
-            tails: Vec::new(),
-        }],
-        state: folder.join("state"),
-        run: folder.join("run"),
-        d1: Vec::new(),
-        inspector: None,
-        reach: tiny_runtime::Reach::default(),
-    };
-    let classes = worker
-        .durable_objects
-        .iter()
-        .filter(|object| object.worker.is_none())
-        .map(|object| DurableClass {
-            name: object.class.clone(),
-            unique_key: object.class.clone(),
-            storage: tiny_runtime::ClassStorage::Sqlite,
-        })
-        .collect();
-    let with = best(&mut runtime, &stack(modules, classes)).await?;
-    let without = best(&mut runtime, &stack(empty, Vec::new())).await?;
-    runtime.stop().await;
+    let with = best(&programs, &request(tiny_dev::modules(bundle))).await?;
+    let without = best(&programs, &request(empty)).await?;
     Ok(with.saturating_sub(without))
 }
 
-async fn best(
-    runtime: &mut Runtime,
-    stack: &Stack,
-) -> Result<Duration, Box<dyn miette::Diagnostic + Send + Sync>> {
-    let prepared = runtime.prepare(stack).await.map_err(boxed)?;
+async fn best(programs: &Programs, request: &ProbeRequest) -> Result<Duration, NotMeasured> {
     let mut best = Duration::MAX;
     for _ in 0..RUNS {
-        best = best.min(runtime.swap(prepared.clone()).await.map_err(boxed)?);
+        let scratch = tempfile::tempdir()?;
+        let folder = Utf8Path::from_path(scratch.path())
+            .ok_or_else(|| std::io::Error::other("the temporary folder is not valid UTF-8"))?;
+        let probed = tiny_runtime::probe(programs, folder, request).await?;
+        best = best.min(probed.startup);
     }
     Ok(best)
-}
-
-fn boxed(
-    error: impl miette::Diagnostic + Send + Sync + 'static,
-) -> Box<dyn miette::Diagnostic + Send + Sync> {
-    Box::new(error)
-}
-
-#[derive(Debug, thiserror::Error, miette::Diagnostic)]
-#[error("cannot measure the start-up: {0}")]
-struct Io(std::io::Error);
-
-/// Nothing runs long enough to ask.
-struct NoAssets;
-
-impl AssetHost for NoAssets {
-    fn fetch(
-        &self,
-        _worker: &str,
-        _request: http::Request<Bytes>,
-    ) -> std::pin::Pin<Box<dyn Future<Output = http::Response<Bytes>> + Send>> {
-        Box::pin(async { http::Response::new(Bytes::new()) })
-    }
 }

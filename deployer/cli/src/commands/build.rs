@@ -9,7 +9,7 @@ use tiny_builder::{Build, BuildError, Builder, Bundle, Profile};
 use super::Context;
 use crate::exit::Failure;
 use crate::figures::{gzipped, gzipped_bundle, size};
-use crate::startup;
+use crate::startup::{self, NotMeasured};
 
 /// Build the bundle that is run and deployed, and show its size
 #[derive(Debug, Args)]
@@ -74,10 +74,8 @@ impl BuildArgs {
                 Failure::failed(format!("cannot write the bundle: {error}"))
                     .with_help("check that path and that its disk is not full".to_owned())
             })?;
-            let startup = startup::measure(&build.bundle, worker, &provisioner, &folder)
-                .await
-                .map_err(|error| Failure::from_diagnostic(&*error))?;
-            show(context, &worker.id, &build, &folder, took, startup);
+            let startup = startup::measure(&build.bundle, worker, &provisioner, &folder).await;
+            show(context, &worker.id, &build, &folder, took, &startup);
         }
         context.printer.event(&json!({"event": "done", "ok": true}));
         Ok(())
@@ -113,7 +111,7 @@ fn show(
     build: &Build,
     folder: &Utf8Path,
     took: Duration,
-    startup: Duration,
+    startup: &Result<Duration, NotMeasured>,
 ) {
     let bundle = &build.bundle;
     let gzip = gzipped_bundle(bundle);
@@ -133,7 +131,10 @@ fn show(
         size(bundle.size()),
         size(gzip)
     ));
-    printer.result(&format!("    start-up {} ms", startup.as_millis()));
+    printer.result(&match startup {
+        Ok(startup) => format!("    start-up {} ms", startup.as_millis()),
+        Err(why) => format!("    start-up not measured: {why}"),
+    });
     printer.result(&format!("    {folder}"));
     printer.event(&json!({
         "event": "bundle",
@@ -142,7 +143,7 @@ fn show(
         "hash": bundle.hash,
         "bytes": bundle.size(),
         "gzip_bytes": gzip,
-        "startup_ms": u64::try_from(startup.as_millis()).unwrap_or(u64::MAX),
+        "startup_ms": startup.as_ref().ok().map(|startup| u64::try_from(startup.as_millis()).unwrap_or(u64::MAX)),
         "handlers": build.exports.handlers,
         "durable_objects": build.exports.durable_objects.iter().map(|class| &class.name).collect::<Vec<_>>(),
     }));
