@@ -1,8 +1,8 @@
 //! What a request or an answer asks for.
 
 use hyper::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName,
-    IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap,
+    HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE,
 };
 use hyper::{Method, StatusCode};
 use tiny_runtime::proxy::tokens;
@@ -53,7 +53,16 @@ pub(crate) fn is_page(status: StatusCode, headers: &HeaderMap) -> bool {
             | StatusCode::PARTIAL_CONTENT
             | StatusCode::SWITCHING_PROTOCOLS
     );
-    html && readable && !bodiless
+    html && readable && !bodiless && !is_download(headers)
+}
+
+/// Whether a browser saves the answer to a file rather than showing it.
+fn is_download(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_DISPOSITION)
+        .map(HeaderValue::as_bytes)
+        .and_then(|disposition| disposition.split(|byte| *byte == b';').next())
+        .is_some_and(|kind| kind.trim_ascii().eq_ignore_ascii_case(b"attachment"))
 }
 
 fn content_type(headers: &HeaderMap) -> String {
@@ -93,6 +102,22 @@ mod tests {
             let headers = headers(&[("content-type", kind), ("content-encoding", encoding)]);
             let status = StatusCode::from_u16(status).unwrap();
             assert_eq!(is_page(status, &headers), expected, "{status} {kind}");
+        }
+    }
+
+    #[test]
+    fn a_download_is_left_as_it_is() {
+        for (disposition, expected) in [
+            ("attachment", false),
+            ("Attachment; filename=\"report.html\"", false),
+            ("inline", true),
+            ("inline; filename=attachment.html", true),
+        ] {
+            let headers = headers(&[
+                ("content-type", "text/html"),
+                ("content-disposition", disposition),
+            ]);
+            assert_eq!(is_page(StatusCode::OK, &headers), expected, "{disposition}");
         }
     }
 
