@@ -13,7 +13,8 @@ use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, U
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, Version};
 use hyper::body::{Frame, Incoming, SizeHint};
-use tiny_runtime::proxy;
+use hyper_util::client::legacy::connect::capture_connection;
+use tiny_runtime::proxy::{self, Progress};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::routing::Behind;
@@ -63,6 +64,12 @@ pub(crate) async fn gateway(app: App, host: &str, mut request: Request) -> Respo
         request.uri().path(),
         "/cdn-cgi/handler/scheduled" | "/cdn-cgi/local/scheduled" | "/cdn-cgi/mf/scheduled"
     ) {
+        if !client.is_some_and(|client| client.is_loopback()) {
+            return text(
+                StatusCode::FORBIDDEN,
+                "/cdn-cgi/ answers this machine only: use http://localhost there",
+            );
+        }
         return scheduled(&visit, script, request.uri()).await;
     }
     let ray = ray();
@@ -94,8 +101,17 @@ pub(crate) async fn gateway(app: App, host: &str, mut request: Request) -> Respo
         headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
         headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     }
-    let request = visit.client.request(Request::from_parts(parts, body));
-    let Some(sent) = visit.ending.unless_cut(request).await else {
+    let upload = parts.extensions.get::<Progress>().cloned();
+    let mut request = Request::from_parts(parts, body);
+    let connection = capture_connection(&mut request);
+    let sent = visit.ending.unless_cut(visit.client.request(request)).await;
+    if upload.is_some_and(|upload| !upload.is_read_by_workerd())
+        && let Some(connection) = &*connection.connection_metadata()
+    {
+        // workerd is about to hang up on a request that it does not read to its end.
+        connection.poison();
+    }
+    let Some(sent) = sent else {
         return with_ray(replaced(&script), &ray);
     };
     let response = match sent {

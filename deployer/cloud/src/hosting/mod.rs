@@ -9,6 +9,7 @@
 mod assets;
 mod background;
 mod compile;
+mod connect;
 mod exchange;
 mod gateway;
 mod probe;

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use axum::body::Body;
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tiny_runtime::{Controller, Reach};
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard};
 use tokio_util::sync::CancellationToken;
 
+use super::connect::Connect;
 use super::routing::Routing;
 
 /// workerd closes a connection that was idle for five seconds; one about to be closed is not used.
@@ -23,7 +23,7 @@ const GRACE: Duration = Duration::from_secs(5);
 /// What runs between one exchange and the next.
 pub(super) struct Generation {
     pub(super) controller: Controller,
-    pub(super) client: Client<HttpConnector, Body>,
+    pub(super) client: Client<Connect, Body>,
     pub(super) ending: Ending,
     pub(super) reach: Reach,
     routing: RwLock<Arc<Routing>>,
@@ -52,14 +52,12 @@ impl Ending {
 
 impl Generation {
     pub(super) fn new(controller: Controller, routing: Routing, reach: Reach) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
         Self {
             controller,
             client: Client::builder(TokioExecutor::new())
                 .pool_idle_timeout(LONGEST_IDLE)
                 .pool_timer(TokioTimer::new())
-                .build(connector),
+                .build(Connect),
             ending: Ending::default(),
             reach,
             routing: RwLock::new(Arc::new(routing)),

@@ -7,10 +7,13 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
+use http::HeaderValue;
+use http::header::CONNECTION;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tiny_listen::Listeners;
+use tiny_runtime::proxy::{Lingering, Unread, Upload};
 use tokio::net::TcpStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tower::ServiceExt as _;
@@ -68,12 +71,24 @@ async fn converse(
     router: Router,
 ) {
     let close = connection.close.clone();
+    let unread = Unread::default();
+    let stream = Lingering::new(stream, unread.clone());
     let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let request = request.map(|body| Upload::new(body, unread.clone()));
+        let upload = request.body().progress();
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(connection.clone());
+        request.extensions_mut().insert(upload.clone());
         let app = app.clone();
         let router = router.clone();
-        async move { Ok::<_, Infallible>(answer(app, router, request).await) }
+        async move {
+            let mut response = answer(app, router, request).await;
+            if upload.ends_connection(response.status()) {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(CONNECTION, close);
+            }
+            Ok::<_, Infallible>(response)
+        }
     });
     let conversation = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())

@@ -257,3 +257,19 @@ async fn nothing_is_left_running_when_a_cloud_is_dropped() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
+
+#[tokio::test]
+async fn an_early_answer_reaches_a_client_that_still_sends() {
+    let rig = Rig::start().await;
+    let code = "export default { fetch(request) {
+        if (request.method === 'GET') return new Response('here');
+        return new Response('too much', { status: 413 });
+    } }";
+    rig.deploy("strict", upload(code)).await;
+    for _ in 0..5 {
+        let body = vec![b'x'; 32 * 1024 * 1024];
+        let (status, answer) = text(rig.post("strict", "/").body(body)).await;
+        assert_eq!((status, &*answer), (413, "too much"));
+        assert_eq!(rig.get("strict", "/").await, "here");
+    }
+}

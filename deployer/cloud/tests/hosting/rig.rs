@@ -217,6 +217,12 @@ impl Rig {
         self.at(&self.host(script), path)
     }
 
+    pub(crate) fn post(&self, script: &str, path: &str) -> RequestBuilder {
+        self.http
+            .post(format!("http://{}{path}", self.cloud.address()))
+            .header("host", self.host(script))
+    }
+
     pub(crate) async fn get(&self, script: &str, path: &str) -> String {
         text(self.to(script, path)).await.1
     }
