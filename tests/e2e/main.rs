@@ -15,6 +15,7 @@ mod compared;
 mod deploy;
 mod dev;
 mod faults;
+mod hanging;
 mod lifetime;
 mod logs;
 mod long_lists;

@@ -6,7 +6,7 @@ use anstream::adapter::strip_str;
 use camino::Utf8PathBuf;
 use owo_colors::OwoColorize as _;
 use serde_json::json;
-use tiny_dev::{Command, DevEvent, Reloaded, RequestLine};
+use tiny_dev::{BusyWorker, Command, DevEvent, Reloaded, RequestLine, Work};
 
 use crate::figures::time;
 use crate::printer::Printer;
@@ -107,6 +107,7 @@ impl DevOutput {
                 );
             }
             DevEvent::Request(line) => self.request_line(&line),
+            DevEvent::Busy(busy) => printer.warning(&self.busy(&busy)),
             DevEvent::Warning { message } => printer.block(&message),
             DevEvent::Log { level, message } => {
                 let text = message.trim_end();
@@ -141,6 +142,16 @@ impl DevOutput {
             }
             _ => {}
         }
+    }
+
+    fn busy(&self, busy: &BusyWorker) -> String {
+        let keys = if self.keys { ", or press r" } else { "" };
+        format!(
+            "{} has kept the worker busy for {} s\n  help: nothing else is answered meanwhile; \
+             save a change{keys} to restart it",
+            busy.work,
+            busy.elapsed.as_secs()
+        )
     }
 
     fn request_line(&mut self, line: &RequestLine) {
@@ -289,6 +300,22 @@ fn as_json(event: &DevEvent) -> serde_json::Value {
             "status": line.status,
             "ms": ms(&line.elapsed),
         }),
+        DevEvent::Busy(BusyWorker {
+            worker,
+            work,
+            elapsed,
+        }) => match work {
+            Work::Request { method, path } => json!({
+                "event": "busy",
+                "worker": worker,
+                "method": method,
+                "path": path,
+                "ms": ms(elapsed),
+            }),
+            Work::Cron(cron) => {
+                json!({"event": "busy", "worker": worker, "cron": cron, "ms": ms(elapsed)})
+            }
+        },
         DevEvent::Warning { message } => {
             json!({"event": "warning", "message": strip_str(message).to_string()})
         }

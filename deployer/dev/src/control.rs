@@ -78,6 +78,16 @@ impl Control for Desk {
             }
         })
     }
+
+    fn responds(&self, patience: Duration) -> Pin<Box<dyn Future<Output = bool> + Send>> {
+        let controller = self.controller();
+        Box::pin(async move {
+            match controller {
+                Some(controller) => controller.responds(patience).await,
+                None => false,
+            }
+        })
+    }
 }
 
 impl AssetHost for Desk {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
-use crate::front::RequestLine;
+use crate::front::{BusyWorker, RequestLine};
 
 /// What happened, in the order in which it did.
 #[derive(Debug, Clone)]
@@ -54,6 +54,8 @@ pub enum DevEvent {
     },
     /// One request was answered.
     Request(RequestLine),
+    /// A worker has kept the runtime from everything else for some seconds.
+    Busy(BusyWorker),
     /// The app, or the runtime on its behalf, said something.
     Log {
         /// `error`, `warn`, `info`, `log` or `debug`.

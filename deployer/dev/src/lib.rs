@@ -15,7 +15,7 @@ mod watch;
 pub use assemble::{Mismatch, build_request, check, modules};
 pub use error::DevError;
 pub use event::{Command, DevEvent, Reloaded};
-pub use front::RequestLine;
+pub use front::{BusyWorker, RequestLine, Work};
 pub use options::DevOptions;
 pub use packages::{npm_packages, packages};
 pub use session::{own_program, run};

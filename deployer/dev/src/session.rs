@@ -2,19 +2,21 @@
 
 mod build;
 mod settings;
+mod start;
 mod swap;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use camino::Utf8Path;
 use camino::Utf8PathBuf;
 use tiny_builder::{Build, BuildError, Builder};
 use tiny_provision::{Provisioner, Reporter};
 use tiny_runtime::{Crons, Due, Prepared, Runtime, RuntimeEvent};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::control::Desk;
 use crate::error::DevError;
@@ -27,6 +29,9 @@ use crate::watch::{Changes, Watcher};
 use build::Building;
 use settings::Reading;
 use swap::Cause;
+
+/// How long putting objects to sleep may take, which the loop waits for.
+const HIBERNATION: Duration = Duration::from_secs(5);
 
 /// Everything that can happen to a session.
 pub(crate) enum Event {
@@ -48,11 +53,6 @@ pub(crate) enum Event {
         outcome: Result<String, String>,
     },
     Command(Command),
-}
-
-enum Flow {
-    On,
-    End,
 }
 
 struct Session<'a> {
@@ -83,6 +83,10 @@ struct Session<'a> {
     stale: bool,
     /// A swap that waits for the runtime to be there.
     waiting: Option<Cause>,
+    /// How many changes were noticed, beside the loop.
+    changes_seen: watch::Receiver<u64>,
+    /// How many of them the loop has dealt with.
+    changes_handled: u64,
     /// What serves now; the way back when its successor does not start.
     serving: Option<Serving>,
     ready: bool,
@@ -178,7 +182,13 @@ async fn run_here(
     }
     forward(requests, &events, Event::Front);
     let (watcher, changes) = Watcher::new().map_err(DevError::Watch)?;
-    forward(changes, &events, Event::Changed);
+    let (change_count, changes_seen) = watch::channel(0_u64);
+    forward(changes, &events, move |changes| {
+        change_count.send_modify(|count| *count += 1);
+        Event::Changed(changes)
+    });
+    let quitting = CancellationToken::new();
+    obey(commands, &events, quitting.clone().drop_guard());
     let serving = tokio::spawn(front.serve());
     let mut session = Session {
         builder: Arc::new(
@@ -205,27 +215,24 @@ async fn run_here(
         build_number: 0,
         stale: false,
         waiting: None,
+        changes_seen,
+        changes_handled: 0,
         serving: None,
         ready: false,
         born: started,
         early_deaths: 0,
     };
+    session.front.allow_hosts(session.project.stack.dev_hosts());
     session.desk.set_assets(session.project.assets.clone());
     session.watch();
     session.complain(&BTreeSet::new());
     session.provision();
     session.build(started);
-    let outcome = loop {
-        let event = tokio::select! {
-            biased;
-            command = commands.recv() => Event::Command(command.unwrap_or(Command::Quit)),
-            Some(event) = happened.recv() => event,
-        };
-        match session.handle(event).await {
-            Ok(Flow::On) => {}
-            Ok(Flow::End) => break Ok(()),
-            Err(error) => break Err(error),
-        }
+    let outcome = tokio::select! {
+        biased;
+        // Also in the middle of an event: code that is being started may never come to an end.
+        () = quitting.cancelled() => Ok(()),
+        outcome = session.go_on(&mut happened) => outcome,
     };
     if let Some(mut runtime) = session.runtime.take() {
         runtime.stop().await;
@@ -265,8 +272,37 @@ fn forward<T: Send + 'static>(
     });
 }
 
+/// Makes commands part of the one stream of events. The guard is dropped by [`Command::Quit`],
+/// which must not wait for its turn.
+fn obey(
+    mut commands: mpsc::UnboundedReceiver<Command>,
+    events: &mpsc::UnboundedSender<Event>,
+    quitting: DropGuard,
+) {
+    let events = events.clone();
+    tokio::spawn(async move {
+        let _quitting = quitting;
+        while let Some(command) = commands.recv().await {
+            if command == Command::Quit || events.send(Event::Command(command)).is_err() {
+                return;
+            }
+        }
+    });
+}
+
 impl Session<'_> {
-    async fn handle(&mut self, event: Event) -> Result<Flow, DevError> {
+    /// Takes one event after the other.
+    async fn go_on(
+        &mut self,
+        happened: &mut mpsc::UnboundedReceiver<Event>,
+    ) -> Result<(), DevError> {
+        while let Some(event) = happened.recv().await {
+            self.handle(event).await?;
+        }
+        Ok(())
+    }
+
+    async fn handle(&mut self, event: Event) -> Result<(), DevError> {
         match event {
             Event::Changed(changes) => self.changed(changes).await?,
             Event::Read { number, project } => self.read(number, *project),
@@ -274,13 +310,15 @@ impl Session<'_> {
             Event::Provisioned(programs) => self.provisioned(programs?).await?,
             Event::Runtime(event) => self.runtime_said(event).await?,
             Event::Front(FrontEvent::Request(line)) => self.say(DevEvent::Request(line)),
+            Event::Front(FrontEvent::Busy(busy)) => self.say(DevEvent::Busy(busy)),
             Event::Due(due) => self.fire(due),
             Event::Fired { due, outcome } => self.say(DevEvent::Cron {
                 worker: due.worker,
                 cron: due.cron,
                 outcome: outcome.unwrap_or_else(|error| error),
             }),
-            Event::Command(Command::Quit) => return Ok(Flow::End),
+            // `obey` sees to it.
+            Event::Command(Command::Quit) => {}
             Event::Command(Command::Rebuild) => {
                 self.stale = true;
                 self.build(Instant::now());
@@ -288,7 +326,7 @@ impl Session<'_> {
             Event::Command(Command::Hibernate) => self.hibernate().await,
             Event::Command(Command::ClearData) => self.clear_data().await?,
         }
-        Ok(Flow::On)
+        Ok(())
     }
 
     fn say(&self, event: DevEvent) {
@@ -317,6 +355,7 @@ impl Session<'_> {
     }
 
     async fn changed(&mut self, changes: Changes) -> Result<(), DevError> {
+        self.changes_handled += 1;
         let changes = self.watcher.relevant(changes);
         if changes.paths.is_empty() {
             return Ok(());
@@ -379,10 +418,14 @@ impl Session<'_> {
 
     async fn hibernate(&mut self) {
         let Some(runtime) = &self.runtime else { return };
-        let event = match runtime.hibernate().await {
-            Ok(objects) => DevEvent::Hibernated { objects },
-            Err(error) => DevEvent::Note {
+        let event = match tokio::time::timeout(HIBERNATION, runtime.hibernate()).await {
+            Ok(Ok(objects)) => DevEvent::Hibernated { objects },
+            Ok(Err(error)) => DevEvent::Note {
                 message: format!("the objects stay awake: {error}"),
+            },
+            Err(_) => DevEvent::Note {
+                message: "the objects stay awake: the worker is busy with something else"
+                    .to_owned(),
             },
         };
         self.say(event);
@@ -393,11 +436,13 @@ impl Session<'_> {
         let Some(runtime) = &self.runtime else { return };
         let controller = runtime.controller();
         let events = self.events.clone();
+        let ticket = self.front.begin_cron(&due.worker, &due.cron);
         tokio::spawn(async move {
             let outcome = controller
                 .scheduled(&due.worker, &due.cron, due.at)
                 .await
                 .map_err(|error| error.to_string());
+            drop(ticket);
             // The session ended meanwhile.
             let _ = events.send(Event::Fired { due, outcome });
         });

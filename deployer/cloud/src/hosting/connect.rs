@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use http::Uri;
+use http::uri::Authority;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
@@ -30,7 +31,7 @@ impl Service<Uri> for Connect {
 
     fn call(&mut self, url: Uri) -> Self::Future {
         Box::pin(async move {
-            let address = url.authority().map_or("", |authority| authority.as_str());
+            let address = url.authority().map_or("", Authority::as_str);
             let stream = TcpStream::connect(address).await?;
             stream.set_nodelay(true)?;
             Ok(ToWorker(TokioIo::new(AnswerFirst::new(stream))))

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use hyper::body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint};
+use tiny_runtime::proxy::{Progress, Upload};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::gate::Visit;
@@ -131,7 +132,17 @@ impl Drop for FromUpstream {
 /// The body of a request to a worker.
 pub(crate) enum Outgoing {
     Nothing,
-    Stream(Incoming),
+    Stream(Upload),
+}
+
+impl Outgoing {
+    /// How far the body has come, where there is one.
+    pub(crate) fn progress(&self) -> Option<Progress> {
+        match self {
+            Self::Nothing => None,
+            Self::Stream(upload) => Some(upload.progress()),
+        }
+    }
 }
 
 impl HttpBody for Outgoing {
@@ -144,21 +155,21 @@ impl HttpBody for Outgoing {
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match self.get_mut() {
             Self::Nothing => Poll::Ready(None),
-            Self::Stream(incoming) => Pin::new(incoming).poll_frame(context),
+            Self::Stream(upload) => Pin::new(upload).poll_frame(context),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Nothing => true,
-            Self::Stream(incoming) => incoming.is_end_stream(),
+            Self::Stream(upload) => upload.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Nothing => SizeHint::with_exact(0),
-            Self::Stream(incoming) => incoming.size_hint(),
+            Self::Stream(upload) => upload.size_hint(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A request's way to the worker and back.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONNECTION, HOST, HeaderName, HeaderValue, UPGRADE};
@@ -8,10 +9,11 @@ use hyper::http::request::Parts;
 use hyper::http::uri::Uri;
 use hyper::upgrade::OnUpgrade;
 use hyper::{Request, Response, StatusCode, Version};
-use tiny_runtime::proxy;
+use tiny_runtime::proxy::{self, Upload};
 
 use super::body::{Body, FromUpstream, Outgoing};
-use super::gate::Visit;
+use super::busy::Work;
+use super::gate::{Failure, Visit};
 use super::page::Reader;
 use super::pool::{Returning, SendError};
 use super::{Peer, Shared, headers, inject, local, page};
@@ -29,7 +31,7 @@ pub(crate) struct Answer {
 pub(crate) async fn forward(
     front: &Arc<Shared>,
     peer: &Peer,
-    mut request: Request<Incoming>,
+    mut request: Request<Upload>,
 ) -> Answer {
     let websocket = proxy::asks_for_websocket(request.method(), request.headers())
         .then(|| hyper::upgrade::on(&mut request));
@@ -54,6 +56,9 @@ pub(crate) async fn forward(
     } else {
         Outgoing::Stream(body)
     };
+    let work = local::work(&parts.method, parts.uri.path());
+    // A request is sent to the next runtime at most once: it may be the one that ends them.
+    let mut was_lost = false;
     loop {
         let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
         let entered = front.gate.enter(host).await;
@@ -61,14 +66,9 @@ pub(crate) async fn forward(
         let visit = match entered {
             Ok(visit) => visit,
             Err(failure) => {
-                let reader = if for_a_page {
-                    Reader::Page(script.as_deref())
-                } else {
-                    Reader::Program
-                };
                 return Answer {
                     worker: None,
-                    response: page::failure(&failure, &reader),
+                    response: page::failure(&failure, &reader(for_a_page, script.as_deref())),
                 };
             }
         };
@@ -81,34 +81,75 @@ pub(crate) async fn forward(
                 response: finish(response.map(Body::from), script.as_deref()),
             };
         }
+        let ticket = front.in_flight.begin(&visit.upstream().name, work.clone());
         let sent = visit
             .upstream()
             .pool
             .send(Request::from_parts(parts, body))
             .await;
+        drop(ticket);
         let response = match sent {
-            Ok((response, returning)) => match websocket {
-                _ if response.status() != StatusCode::SWITCHING_PROTOCOLS => {
-                    finish(stream(response, returning, visit), script.as_deref())
+            Ok((response, returning)) => {
+                front.in_flight.answered();
+                match websocket {
+                    _ if response.status() != StatusCode::SWITCHING_PROTOCOLS => {
+                        finish(stream(response, returning, visit), script.as_deref())
+                    }
+                    Some(client) => switch(client, response, visit),
+                    None => page::text(
+                        StatusCode::BAD_GATEWAY,
+                        "the worker switched protocols without being asked to",
+                    ),
                 }
-                Some(client) => switch(client, response, visit),
-                None => page::text(
-                    StatusCode::BAD_GATEWAY,
-                    "the worker switched protocols without being asked to",
-                ),
-            },
+            }
             // The next generation gets it.
-            Err(SendError::Cut(Some(unsent))) => {
+            Err(SendError::Unsent(unsent)) => {
                 (parts, body) = unsent.into_parts();
                 continue;
             }
-            Err(SendError::Cut(None)) => page::restarted(),
-            Err(SendError::Failed(error)) => page::text(
-                StatusCode::BAD_GATEWAY,
-                format!("the worker did not answer: {error}"),
-            ),
+            Err(SendError::Lost { again, error }) => match (again, has_ended(visit).await) {
+                (Some(again), true) if !was_lost => {
+                    was_lost = true;
+                    (parts, body) = again.into_parts();
+                    continue;
+                }
+                (Some(_), true) => {
+                    page::failure(&lost_twice(&work), &reader(for_a_page, script.as_deref()))
+                }
+                (None, true) => page::restarted(),
+                (_, false) => page::no_answer(&*error),
+            },
+            Err(SendError::Unreachable(error)) => page::no_answer(&*error),
         };
         return Answer { worker, response };
+    }
+}
+
+/// How long it may take until it is known that the runtime has ended.
+const NEWS: Duration = Duration::from_secs(1);
+
+/// Whether the runtime ended, rather than only the connection to it.
+async fn has_ended(visit: Visit) -> bool {
+    let cut = visit.generation().cut.clone();
+    drop(visit);
+    tokio::time::timeout(NEWS, cut.cancelled()).await.is_ok()
+}
+
+/// What becomes of a request that was sent to two runtimes, neither of which answered.
+fn lost_twice(work: &Work) -> Failure {
+    Failure {
+        title: format!("{work} was not answered"),
+        text: "The worker ended, or was restarted, twice while it handled this request. \
+               It is not sent a third time."
+            .to_owned(),
+    }
+}
+
+fn reader(for_a_page: bool, script: Option<&str>) -> Reader<'_> {
+    if for_a_page {
+        Reader::Page(script)
+    } else {
+        Reader::Program
     }
 }
 

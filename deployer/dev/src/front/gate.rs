@@ -10,6 +10,7 @@ use tiny_assets::Assets;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::hosts::name_of;
 use super::pool::Pool;
 
 /// The workers that run, as the front reaches them.
@@ -106,7 +107,7 @@ impl Generation {
 
 fn worker_label(host: &str) -> Option<&str> {
     const SUFFIX: &str = ".localhost";
-    let name = host.split(':').next()?;
+    let name = name_of(host);
     let at = name.len().checked_sub(SUFFIX.len())?;
     let (label, suffix) = name.split_at_checked(at)?;
     suffix.eq_ignore_ascii_case(SUFFIX).then_some(label)
@@ -139,7 +140,7 @@ impl Drop for Visit {
 #[derive(Default)]
 struct State {
     open: Option<Arc<Generation>>,
-    /// Set for good by the first release.
+    /// Set by a release, until the app is given up.
     released: bool,
     failure: Option<Arc<Failure>>,
 }
@@ -201,6 +202,21 @@ impl Gate {
             state.open = Some(generation);
             state.released = true;
         });
+    }
+
+    /// There is no app any more, and none comes back by itself: those who wait, and those to come,
+    /// get `failure`, until the next release.
+    pub(crate) fn give_up(&self, failure: Arc<Failure>) {
+        let mut closed = None;
+        self.state.send_modify(|state| {
+            closed = state.open.take();
+            state.released = false;
+            state.failure = Some(failure);
+        });
+        if let Some(generation) = closed {
+            generation.restart.cancel();
+            generation.cut.cancel();
+        }
     }
 
     pub(crate) fn show_failure(&self, failure: Option<Arc<Failure>>) {

@@ -9,6 +9,8 @@ use hyper::{Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
 
 use super::body::Body;
+use super::busy::Work;
+use super::hosts::{is_localhost, name_of};
 use super::{Mail, Peer, Shared, live, page};
 
 /// As Cloudflare has it, in bytes.
@@ -16,6 +18,11 @@ const LARGEST_MAIL: usize = 25 * 1024 * 1024;
 
 /// Everything below it belongs to Cloudflare, or here to its stand-in.
 pub(crate) const PREFIX: &str = "/cdn-cgi/";
+
+const OTHER_SITE: &str = "/cdn-cgi/ answers requests of this machine's own pages only: \
+                          use http://localhost, without an Origin of another site";
+
+const OTHER_MACHINE: &str = "/cdn-cgi/ answers this machine only: use http://localhost there";
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -43,11 +50,13 @@ pub(crate) async fn answer<
     request: Request<B>,
 ) -> Result<Local, Request<B>> {
     if !is_from_here(request.headers(), peer.local) {
-        return Ok(refused().into());
+        return Ok(refused(OTHER_SITE).into());
     }
     Ok(match request.uri().path() {
+        // Pages on other devices are reloaded, too.
         "/cdn-cgi/tiny/live" => only_get(&request, || front.live.subscribe()).into(),
         live::CLIENT_PATH => only_get(&request, live::Live::client).into(),
+        _ if !peer.is_loopback => refused(OTHER_MACHINE).into(),
         "/cdn-cgi/handler/scheduled" | "/cdn-cgi/local/scheduled" | "/cdn-cgi/mf/scheduled" => {
             scheduled(front, &request).await
         }
@@ -64,12 +73,8 @@ fn only_get<B>(request: &Request<B>, answer: impl FnOnce() -> Response<Body>) ->
     }
 }
 
-fn refused() -> Response<Body> {
-    page::text(
-        StatusCode::FORBIDDEN,
-        "/cdn-cgi/ answers requests of this machine's own pages only: \
-         use http://localhost, without an Origin of another site",
-    )
+fn refused(why: &str) -> Response<Body> {
+    page::text(StatusCode::FORBIDDEN, why)
 }
 
 async fn scheduled<B>(front: &Shared, request: &Request<B>) -> Local {
@@ -91,6 +96,9 @@ async fn scheduled<B>(front: &Shared, request: &Request<B>) -> Local {
         Err(failure) => return page::failure(&failure, &page::Reader::Program).into(),
     };
     let worker = visit.upstream().name.clone();
+    let _ticket = front
+        .in_flight
+        .begin(&worker, work(request.method(), request.uri().path()));
     let outcome = front
         .control
         .scheduled(worker.clone(), cron.into_owned(), time)
@@ -138,6 +146,9 @@ async fn email<B: hyper::body::Body<Error: std::error::Error + Send + Sync + 'st
         Err(failure) => return page::failure(&failure, &page::Reader::Program).into(),
     };
     let worker = visit.upstream().name.clone();
+    let _ticket = front
+        .in_flight
+        .begin(&worker, work(&parts.method, parts.uri.path()));
     let outcome = front
         .control
         .email(worker.clone(), Mail { from, to, raw })
@@ -148,6 +159,14 @@ async fn email<B: hyper::body::Body<Error: std::error::Error + Send + Sync + 'st
             Err(why) => page::text(StatusCode::INTERNAL_SERVER_ERROR, why),
         },
         worker: Some(worker),
+    }
+}
+
+/// A request, as it is named to people.
+pub(crate) fn work(method: &Method, path: &str) -> Work {
+    Work::Request {
+        method: method.as_str().to_owned(),
+        path: path.to_owned(),
     }
 }
 
@@ -203,15 +222,11 @@ fn is_from_here(headers: &HeaderMap, local: IpAddr) -> bool {
 }
 
 fn is_own(host: &str, local: IpAddr) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or(rest),
-        None => host.split(':').next().unwrap_or(host),
-    };
-    if let Ok(address) = name.parse::<IpAddr>() {
-        return address.is_loopback() || address == local;
+    let name = name_of(host);
+    match name.parse::<IpAddr>() {
+        Ok(address) => address.is_loopback() || address == local,
+        Err(_) => is_localhost(name),
     }
-    let name = name.to_ascii_lowercase();
-    name == "localhost" || name.strip_suffix(".localhost").is_some()
 }
 
 #[cfg(test)]

@@ -5,10 +5,12 @@
 //! [`FrontEvent`] for each. Called by the loop of this crate.
 
 mod body;
+mod busy;
 mod csp;
 mod forward;
 mod gate;
 mod headers;
+mod hosts;
 mod inject;
 mod json;
 mod live;
@@ -27,19 +29,24 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper::body::Incoming;
-use hyper::header::HeaderValue;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tiny_listen::{ListenError, Listeners};
+use tiny_manifest::AllowedHosts;
+use tiny_runtime::proxy::{Lingering, Unread, Upload};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use body::Body;
+pub use busy::{BusyWorker, Work};
+use busy::{InFlight, Ticket};
 use gate::Gate;
 pub use gate::{Failure, Route, Routes};
+use hosts::Hosts;
 use live::Live;
 pub use live::Reload;
 
@@ -74,6 +81,8 @@ pub struct RequestLine {
 pub enum FrontEvent {
     /// A request was answered.
     Request(RequestLine),
+    /// A worker has kept the runtime from everything else for some seconds.
+    Busy(BusyWorker),
 }
 
 /// What a request can make the session do.
@@ -93,6 +102,9 @@ pub trait Control: Send + Sync {
         worker: String,
         mail: Mail,
     ) -> Pin<Box<dyn Future<Output = Result<String, String>> + Send>>;
+
+    /// Whether the runtime answers within `patience`.
+    fn responds(&self, patience: Duration) -> Pin<Box<dyn Future<Output = bool> + Send>>;
 }
 
 /// A message for a worker.
@@ -120,6 +132,8 @@ pub struct FrontHandle {
 
 pub(crate) struct Shared {
     gate: Gate,
+    hosts: Hosts,
+    in_flight: Arc<InFlight>,
     live: Live,
     options: FrontOptions,
     control: Arc<dyn Control>,
@@ -152,6 +166,8 @@ impl Front {
         let address = listeners.address();
         let shared = Arc::new(Shared {
             gate: Gate::default(),
+            hosts: Hosts::default(),
+            in_flight: Arc::default(),
             live: Live::new(),
             options,
             control,
@@ -173,8 +189,16 @@ impl Front {
     pub async fn serve(self) {
         let ending = Ending(Arc::clone(&self.shared));
         let mut connections = JoinSet::new();
+        let Shared {
+            in_flight,
+            control,
+            events,
+            ..
+        } = &*ending.0;
+        let mut watch = std::pin::pin!(busy::watch(in_flight, &**control, events));
         loop {
             tokio::select! {
+                () = &mut watch => {}
                 accepted = self.listeners.accept() => match accepted {
                     Ok((stream, peer)) => {
                         connections.spawn(connection(stream, peer, Arc::clone(&ending.0)));
@@ -200,7 +224,27 @@ impl FrontHandle {
     /// Lets requests pass, to `routes` from now on. [`Self::reload`] comes before it, so that pages
     /// which waited here do not count as old.
     pub fn release(&self, routes: Routes) {
+        self.shared.in_flight.answered();
         self.shared.gate.release(routes);
+    }
+
+    /// Answers every request with `failure`, until the next [`Self::release`]: there is no app, and
+    /// none will come back by itself.
+    pub fn give_up(&self, failure: Failure) {
+        let failure = Arc::new(failure);
+        self.shared.gate.give_up(Arc::clone(&failure));
+        self.shared.live.show_failure(Some(failure));
+    }
+
+    /// Answers requests for `hosts` from now on, besides those for `localhost` and IP addresses.
+    pub fn allow_hosts(&self, hosts: AllowedHosts) {
+        self.shared.hosts.allow(hosts);
+    }
+
+    /// Counts a cron as something that the worker is busy with, until the answer is dropped.
+    pub(crate) fn begin_cron(&self, worker: &str, cron: &str) -> Ticket {
+        let work = Work::Cron(cron.to_owned());
+        self.shared.in_flight.begin(worker, work)
     }
 
     /// Shows pages what is wrong; `None`: nothing any more.
@@ -237,8 +281,11 @@ async fn connection(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>) {
     });
     // Without it small answers are only slower.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| {
+    let unread = Unread::default();
+    let stream = Lingering::new(stream, unread.clone());
+    let service = service_fn(move |request: Request<Incoming>| {
         let (shared, peer) = (Arc::clone(&shared), Arc::clone(&peer));
+        let request = request.map(|body| Upload::new(body, unread.clone()));
         async move { Ok::<_, Infallible>(answer(&shared, &peer, request).await) }
     });
     // A connection that breaks is the client's affair.
@@ -248,7 +295,25 @@ async fn connection(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>) {
         .await;
 }
 
-async fn answer(shared: &Arc<Shared>, peer: &Peer, request: Request<Incoming>) -> Response<Body> {
+async fn answer(shared: &Arc<Shared>, peer: &Peer, request: Request<Upload>) -> Response<Body> {
+    let upload = request.body().progress();
+    let mut response = answer_request(shared, peer, request).await;
+    if upload.ends_connection(response.status()) {
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+async fn answer_request(
+    shared: &Arc<Shared>,
+    peer: &Peer,
+    request: Request<Upload>,
+) -> Response<Body> {
+    if let Some(refusal) = shared.hosts.refuse(&request) {
+        return refusal;
+    }
     if request.method() == Method::CONNECT {
         return page::text(StatusCode::METHOD_NOT_ALLOWED, "this is no proxy");
     }

@@ -43,6 +43,14 @@ pub(crate) fn failure(failure: &Failure, reader: &Reader<'_>) -> Response<Body> 
     response
 }
 
+/// The worker broke off.
+pub(crate) fn no_answer(error: &(dyn std::error::Error + Send + Sync)) -> Response<Body> {
+    text(
+        StatusCode::BAD_GATEWAY,
+        format!("the worker did not answer: {error}"),
+    )
+}
+
 /// The worker was exchanged while it had the request, which may have had its effect.
 pub(crate) fn restarted() -> Response<Body> {
     let mut response = text(

@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
+use tiny_runtime::proxy::{AnswerFirst, Progress};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
@@ -24,19 +25,35 @@ const LONGEST_IDLE: Duration = Duration::from_secs(3);
 /// More idle connections than this are closed.
 const MOST_IDLE: usize = 1024;
 
-/// A connection that may serve the next request.
-pub(crate) type Returning = SendRequest<Outgoing>;
+/// A connection whose answer is being read.
+pub(crate) struct Returning {
+    connection: Connection,
+    /// How far the request's body has come, if it has one.
+    upload: Option<Progress>,
+}
 
 /// Why there is no answer.
 pub(crate) enum SendError {
-    /// The generation ended. `Some`: the request may be sent again to the next one.
-    Cut(Option<Box<Request<Outgoing>>>),
-    /// The worker cannot be reached, or broke off.
-    Failed(Box<dyn std::error::Error + Send + Sync>),
+    /// The generation ended before any of the request was sent.
+    Unsent(Box<Request<Outgoing>>),
+    /// The request was sent, and the connection broke off.
+    Lost {
+        /// The request once more, where that is harmless.
+        again: Option<Box<Request<Outgoing>>>,
+        error: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The worker cannot be reached.
+    Unreachable(Box<dyn std::error::Error + Send + Sync>),
+}
+
+struct Connection {
+    sender: SendRequest<Outgoing>,
+    /// The worker hung up in the middle of a request.
+    hung_up: Arc<AtomicBool>,
 }
 
 struct Idle {
-    sender: Returning,
+    connection: Connection,
     since: Instant,
 }
 
@@ -70,61 +87,78 @@ impl Pool {
     ) -> Result<(Response<Incoming>, Returning), SendError> {
         // A copy of the head, in case that the first one is lost: headers share their bytes.
         let copy = again(&request);
+        let upload = request.body().progress();
         loop {
-            let (mut sender, reused) = match self.idle() {
-                Some(sender) => (sender, true),
+            let (mut connection, reused) = match self.idle() {
+                Some(connection) => (connection, true),
                 None => match self.connect().await {
-                    Ok(sender) => (sender, false),
+                    Ok(connection) => (connection, false),
                     Err(_) if self.is_cut() => {
-                        return Err(SendError::Cut(Some(Box::new(request))));
+                        return Err(SendError::Unsent(Box::new(request)));
                     }
-                    Err(error) => return Err(SendError::Failed(error)),
+                    Err(error) => return Err(SendError::Unreachable(error)),
                 },
             };
-            let mut error = match sender.try_send_request(request).await {
-                Ok(response) => return Ok((response, sender)),
+            let mut error = match connection.sender.try_send_request(request).await {
+                Ok(response) => return Ok((response, Returning { connection, upload })),
                 Err(error) => error,
             };
             // What was never written is still whole.
-            let unsent = error
-                .take_message()
-                .or_else(|| copy.as_ref().and_then(again));
-            if self.is_cut() {
-                return Err(SendError::Cut(unsent.map(Box::new)));
-            }
+            let unsent = error.take_message();
             match unsent {
+                Some(unsent) if self.is_cut() => return Err(SendError::Unsent(Box::new(unsent))),
+                // Closed for having been idle, which says nothing about the request.
                 Some(unsent) if reused => request = unsent,
-                _ => return Err(SendError::Failed(error.into_error().into())),
+                unsent => {
+                    let again = unsent.or_else(|| copy.as_ref().and_then(again));
+                    match again {
+                        Some(again) if reused && !self.is_cut() => request = again,
+                        again => {
+                            return Err(SendError::Lost {
+                                again: again.map(Box::new),
+                                error: error.into_error().into(),
+                            });
+                        }
+                    }
+                }
             }
         }
     }
 
     /// Takes back a connection whose answer is read.
-    pub(crate) fn put(&self, mut sender: Returning) {
-        if sender.is_ready() {
-            self.keep(sender);
-        } else if !sender.is_closed() && !self.is_cut() {
+    pub(crate) fn put(&self, returning: Returning) {
+        let Returning {
+            mut connection,
+            upload,
+        } = returning;
+        // workerd is about to hang up on a request that it does not read to its end.
+        if upload.is_some_and(|upload| !upload.is_read_by_workerd()) {
+            return;
+        }
+        if connection.is_ready() {
+            self.keep(connection);
+        } else if !connection.sender.is_closed() && !self.is_cut() {
             // The end of the request, or the connection's task, lags behind.
             let pool = self.clone();
             tokio::spawn(async move {
-                if sender.ready().await.is_ok() {
-                    pool.keep(sender);
+                if connection.sender.ready().await.is_ok() && connection.is_ready() {
+                    pool.keep(connection);
                 }
             });
         }
     }
 
-    fn keep(&self, sender: Returning) {
+    fn keep(&self, connection: Connection) {
         let mut idle = self.lock();
         if idle.len() < MOST_IDLE && !self.is_cut() {
             idle.push(Idle {
-                sender,
+                connection,
                 since: Instant::now(),
             });
         }
     }
 
-    fn idle(&self) -> Option<Returning> {
+    fn idle(&self) -> Option<Connection> {
         let mut idle = self.lock();
         while let Some(last) = idle.pop() {
             if last.since.elapsed() > LONGEST_IDLE {
@@ -132,14 +166,14 @@ impl Pool {
                 idle.clear();
                 return None;
             }
-            if last.sender.is_ready() {
-                return Some(last.sender);
+            if last.connection.is_ready() {
+                return Some(last.connection);
             }
         }
         None
     }
 
-    async fn connect(&self) -> Result<Returning, Box<dyn std::error::Error + Send + Sync>> {
+    async fn connect(&self) -> Result<Connection, Box<dyn std::error::Error + Send + Sync>> {
         let cut = &self.shared.cut;
         let stream = tokio::select! {
             stream = TcpStream::connect(self.shared.address) => stream?,
@@ -147,6 +181,8 @@ impl Pool {
         };
         stream.set_nodelay(true)?;
         let severed = Arc::new(AtomicBool::new(false));
+        let stream = AnswerFirst::new(stream);
+        let hung_up = stream.hung_up();
         let io = Severable {
             stream,
             severed: Arc::clone(&severed),
@@ -166,7 +202,7 @@ impl Pool {
             severed.store(true, Ordering::Relaxed);
             let _ = connection.await;
         });
-        Ok(sender)
+        Ok(Connection { sender, hung_up })
     }
 
     fn is_cut(&self) -> bool {
@@ -178,6 +214,12 @@ impl Pool {
             .idle
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Connection {
+    fn is_ready(&self) -> bool {
+        self.sender.is_ready() && !self.hung_up.load(Ordering::Acquire)
     }
 }
 
@@ -199,7 +241,7 @@ fn again(request: &Request<Outgoing>) -> Option<Request<Outgoing>> {
 
 /// A stream whose reading end can be made to fail.
 struct Severable {
-    stream: TcpStream,
+    stream: AnswerFirst<TcpStream>,
     severed: Arc<AtomicBool>,
 }
 

@@ -87,6 +87,7 @@ impl Session<'_> {
         let known = self.project.asset_complaints();
         self.project = project;
         self.complain(&known);
+        self.front.allow_hosts(self.project.stack.dev_hosts());
         self.desk.set_assets(self.project.assets.clone());
         self.builds.retain(|id, _| {
             self.project

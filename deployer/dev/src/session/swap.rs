@@ -8,7 +8,7 @@ use super::{Event, Serving, Session, forward};
 use crate::assemble::assemble;
 use crate::error::DevError;
 use crate::event::{DevEvent, Reloaded};
-use crate::front::{Reload, Route, Routes};
+use crate::front::{Failure, Reload, Route, Routes};
 
 /// How long requests in flight may finish before a swap.
 const GRACE: Duration = Duration::from_millis(250);
@@ -94,7 +94,11 @@ impl Session<'_> {
             .map(|(id, build)| (id.clone(), build.bundle.hash.clone()))
             .collect();
         self.front.hold(GRACE).await;
-        match runtime.swap(prepared.clone()).await {
+        let started = self.start(prepared.clone()).await;
+        let Some(runtime) = &self.runtime else {
+            return Ok(());
+        };
+        match started {
             Ok(pause) => {
                 self.serving = Some(Serving {
                     prepared,
@@ -227,7 +231,12 @@ impl Session<'_> {
         let reason = format!("{status}\n{}", stderr.trim()).trim().to_owned();
         if self.early_deaths > EARLY_DEATHS {
             self.serving = None;
-            self.fail("the runtime keeps ending by itself", &reason);
+            let title = "the runtime keeps ending by itself";
+            self.front.give_up(Failure {
+                title: title.to_owned(),
+                text: reason.clone(),
+            });
+            self.fail(title, &reason);
             return Ok(());
         }
         self.say(DevEvent::RuntimeDied { reason });

@@ -199,20 +199,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lingering<S> {
             unread,
             closing,
         } = &mut *self;
-        let closing = match closing {
-            Some(closing) => closing,
-            None => {
-                std::task::ready!(Pin::new(&mut *stream).poll_shutdown(context))?;
-                if !unread.is_noted() {
-                    return Poll::Ready(Ok(()));
-                }
-                let now = Instant::now();
-                closing.insert(Closing {
-                    quiet: Box::pin(tokio::time::sleep_until(now + QUIET)),
-                    until: now + LONGEST,
-                })
+        if closing.is_none() {
+            std::task::ready!(Pin::new(&mut *stream).poll_shutdown(context))?;
+            if !unread.is_noted() {
+                return Poll::Ready(Ok(()));
             }
-        };
+        }
+        let closing = closing.get_or_insert_with(|| {
+            let now = Instant::now();
+            Closing {
+                quiet: Box::pin(tokio::time::sleep_until(now + QUIET)),
+                until: now + LONGEST,
+            }
+        });
         let mut scrap = [0; SCRAP];
         loop {
             let mut buffer = ReadBuf::new(&mut scrap);

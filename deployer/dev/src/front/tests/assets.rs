@@ -27,7 +27,7 @@ async fn files_are_served_without_asking_the_worker() {
         default: 0,
     });
     assert!(rig.get("/a.txt").await.ends_with("a file"));
-    let FrontEvent::Request(line) = rig.next_event().await;
+    let line = rig.next_request().await;
     assert_eq!((&*line.path, line.status), ("/a.txt", 200));
     assert!(rig.get("/b.txt").await.ends_with("the worker"));
     let answer = rig.ask("POST /b.txt", "").await;

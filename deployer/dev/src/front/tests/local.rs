@@ -1,11 +1,14 @@
 //! What the front answers below /cdn-cgi/.
 
+use tiny_manifest::AllowedHosts;
+
 use super::super::{Failure, Reload};
 use super::*;
 
 #[tokio::test]
 async fn another_site_is_refused() {
     let rig = rig().await;
+    rig.handle.allow_hosts(AllowedHosts::All);
     rig.handle.release(only(saying("the worker").await));
     for (path, headers) in [
         ("/cdn-cgi/tiny/live", "Host: evil.example\r\n"),
@@ -49,7 +52,7 @@ async fn a_cron_is_fired() {
         .get("/cdn-cgi/handler/scheduled?cron=0+4+*+*+*&time=1000")
         .await;
     assert!(answer.ends_with("\r\n\r\nok\n"), "{answer}");
-    let FrontEvent::Request(line) = rig.next_event().await;
+    let line = rig.next_request().await;
     assert_eq!((&*line.worker, line.status), ("todo", 200));
     let answer = rig
         .ask("POST /cdn-cgi/local/scheduled", "Host: mail.localhost\r\n")

@@ -1,6 +1,9 @@
 //! The front between real sockets: scripted workers behind it, raw clients before it.
 
 mod assets;
+mod busy;
+mod early;
+mod hosts;
 mod local;
 mod pages;
 mod passing;
@@ -11,6 +14,7 @@ use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -18,7 +22,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::{Control, Front, FrontEvent, FrontHandle, FrontOptions, Mail, Route, Routes};
+use super::{
+    Control, Front, FrontEvent, FrontHandle, FrontOptions, Mail, RequestLine, Route, Routes,
+};
 
 /// For whatever must happen: long enough for a busy machine.
 const SOON: Duration = Duration::from_mins(1);
@@ -27,7 +33,11 @@ const LONG: Duration = Duration::from_mins(10);
 const GRACE: Duration = Duration::from_millis(100);
 
 /// Runs one cron well, and lets others end in what was asked for.
-struct Echo;
+#[derive(Default)]
+struct Echo {
+    /// The runtime is busy with something else.
+    is_silent: Arc<AtomicBool>,
+}
 
 impl Control for Echo {
     fn scheduled(
@@ -55,12 +65,18 @@ impl Control for Echo {
         let raw = String::from_utf8_lossy(&mail.raw).into_owned();
         Box::pin(async move { Ok(format!("{worker}: {} to {}: {raw}", mail.from, mail.to)) })
     }
+
+    fn responds(&self, _: Duration) -> Pin<Box<dyn Future<Output = bool> + Send>> {
+        let responds = !self.is_silent.load(Ordering::SeqCst);
+        Box::pin(async move { responds })
+    }
 }
 
 struct Rig {
     address: SocketAddr,
     handle: FrontHandle,
     events: mpsc::UnboundedReceiver<FrontEvent>,
+    is_silent: Arc<AtomicBool>,
     serving: JoinHandle<()>,
 }
 
@@ -77,10 +93,13 @@ async fn rig() -> Rig {
 async fn rig_on(host: IpAddr) -> Rig {
     let (sender, events) = mpsc::unbounded_channel();
     let options = FrontOptions { live_reload: true };
-    let (front, handle) = Front::bind(host, 0, options, sender, Arc::new(Echo))
+    let control = Echo::default();
+    let is_silent = Arc::clone(&control.is_silent);
+    let (front, handle) = Front::bind(host, 0, options, sender, Arc::new(control))
         .await
         .unwrap();
     Rig {
+        is_silent,
         address: front.address(),
         handle,
         events,
@@ -108,6 +127,13 @@ impl Rig {
 
     async fn next_event(&mut self) -> FrontEvent {
         soon(self.events.recv()).await.unwrap()
+    }
+
+    async fn next_request(&mut self) -> RequestLine {
+        match self.next_event().await {
+            FrontEvent::Request(line) => line,
+            other => panic!("{other:?}"),
+        }
     }
 }
 

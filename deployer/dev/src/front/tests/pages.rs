@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use tiny_manifest::AllowedHosts;
 use tokio::sync::Notify;
 
 use super::super::{Failure, Reload};
@@ -37,7 +38,7 @@ async fn a_failure_before_the_first_release_is_answered() {
         answer.ends_with("todo does not compile\n\nexpected `;` <here>\n"),
         "{answer}"
     );
-    let FrontEvent::Request(line) = rig.next_event().await;
+    let line = rig.next_request().await;
     assert_eq!((&*line.worker, line.status), ("", 503));
     let answer = rig.ask("GET /", PAGE).await;
     assert!(answer.contains("content-type: text/html"), "{answer}");
@@ -301,6 +302,7 @@ fn body(answer: &str) -> String {
 #[tokio::test]
 async fn a_page_seen_through_a_tunnel_stays_as_it_is() {
     let rig = rig().await;
+    rig.handle.allow_hosts(AllowedHosts::All);
     rig.handle.release(only(repeating().await));
     let answer = rig
         .ask("GET /", &format!("Host: app.example\r\n{PAGE}"))

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Notify;
 
 use tiny_listen::ListenError;
+use tiny_manifest::AllowedHosts;
 
-use super::super::FrontEvent;
 use super::*;
 
 #[tokio::test]
@@ -31,7 +31,7 @@ async fn a_request_passes_and_is_reported() {
             "x-mine: 1",
         ]
     );
-    let FrontEvent::Request(line) = rig.next_event().await;
+    let line = rig.next_request().await;
     assert_eq!(
         (&*line.worker, &*line.method, &*line.path, line.status),
         ("todo", "GET", "/a/b", 200)
@@ -52,6 +52,7 @@ async fn a_load_test_on_this_machine_may_stand_in_for_others() {
 #[tokio::test]
 async fn the_host_names_the_worker() {
     let rig = rig().await;
+    rig.handle.allow_hosts(AllowedHosts::All);
     rig.handle.release(Routes {
         workers: vec![
             route("todo", saying("first").await),
@@ -188,7 +189,8 @@ async fn a_taken_port_names_its_holder() {
     let (events, _) = mpsc::unbounded_channel();
     let options = FrontOptions { live_reload: true };
     let host = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let Err(error) = Front::bind(host, port, options, events, Arc::new(Echo)).await else {
+    let Err(error) = Front::bind(host, port, options, events, Arc::new(Echo::default())).await
+    else {
         panic!("the port is taken");
     };
     let ListenError::PortTaken {
@@ -220,7 +222,7 @@ async fn a_port_taken_on_ipv6_alone_is_taken() {
     let (events, _) = mpsc::unbounded_channel();
     let options = FrontOptions { live_reload: true };
     let host = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let error = Front::bind(host, port, options, events, Arc::new(Echo)).await;
+    let error = Front::bind(host, port, options, events, Arc::new(Echo::default())).await;
     assert!(matches!(error, Err(ListenError::PortTaken { .. })));
 }
 
@@ -360,6 +362,7 @@ async fn early_news_of_the_worker_is_not_taken_for_its_answer() {
 #[tokio::test]
 async fn a_request_as_to_a_proxy_is_for_the_host_in_it() {
     let rig = rig().await;
+    rig.handle.allow_hosts(AllowedHosts::All);
     rig.handle.release(only(repeating().await));
     let answer = rig
         .ask("GET http://me:secret@app.example:81/a?b", "Host: other\r\n")
@@ -389,7 +392,7 @@ async fn the_port_is_free_again_at_once() {
         address.port(),
         options,
         events,
-        Arc::new(Echo),
+        Arc::new(Echo::default()),
     )
     .await;
     assert!(again.is_ok());

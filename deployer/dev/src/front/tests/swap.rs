@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
+use super::super::Failure;
 use super::*;
 
 #[tokio::test]
@@ -120,6 +121,88 @@ async fn a_get_that_ran_out_of_time_is_sent_again() {
 }
 
 #[tokio::test]
+async fn a_get_that_is_lost_twice_is_not_sent_a_third_time() {
+    let rig = rig().await;
+    let mut client = rig.connect().await;
+    client
+        .send(
+            "GET /loop",
+            "Connection: close\r\nAccept: text/html\r\n",
+            "",
+        )
+        .await;
+    for _ in 0..2 {
+        let (upstream, asked) = stuck().await;
+        rig.handle.release(only(upstream));
+        soon(asked.notified()).await;
+        soon(rig.handle.hold(GRACE)).await;
+    }
+    rig.handle.release(only(saying("the third").await));
+    let answer = client.rest().await;
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(
+        answer.contains("<h1>GET /loop was not answered</h1>"),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn a_get_is_sent_again_when_the_runtime_ends_by_itself() {
+    let rig = rig().await;
+    let dying = Arc::new(Notify::new());
+    let notify = Arc::clone(&dying);
+    let upstream = worker(move |mut connection| {
+        let notify = Arc::clone(&notify);
+        async move {
+            connection.head().await;
+            notify.notify_one();
+        }
+    })
+    .await;
+    rig.handle.release(only(upstream));
+    let mut client = rig.connect().await;
+    client.send("GET /", "", "").await;
+    soon(dying.notified()).await;
+    // A moment passes until the session knows.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    rig.handle.hold(Duration::ZERO).await;
+    rig.handle.release(only(saying("the next").await));
+    client.until("the next").await;
+}
+
+#[tokio::test]
+async fn requests_get_the_failure_once_the_runtime_is_given_up() {
+    let rig = rig().await;
+    let (upstream, asked) = stuck().await;
+    rig.handle.release(only(upstream));
+    let mut in_flight = rig.connect().await;
+    in_flight.send("GET /", "Connection: close\r\n", "").await;
+    soon(asked.notified()).await;
+    rig.handle.give_up(Failure {
+        title: "the runtime keeps ending by itself".to_owned(),
+        text: "signal: 11".to_owned(),
+    });
+    for answer in [
+        in_flight.rest().await,
+        rig.get("/").await,
+        rig.ask("POST /", "Content-Length: 0\r\n").await,
+    ] {
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+        assert!(
+            answer.ends_with("the runtime keeps ending by itself\n\nsignal: 11\n"),
+            "{answer}"
+        );
+    }
+    let page = rig.ask("GET /", "Accept: text/html\r\n").await;
+    assert!(page.contains("<pre>signal: 11</pre>"), "{page}");
+    // A swap ends it.
+    rig.handle.hold(GRACE).await;
+    rig.handle.show_failure(None);
+    rig.handle.release(only(saying("back").await));
+    assert!(rig.get("/").await.ends_with("back"));
+}
+
+#[tokio::test]
 async fn a_post_that_ran_out_of_time_is_refused_rather_than_done_twice() {
     let mut rig = rig().await;
     let (upstream, asked) = stuck().await;
@@ -133,7 +216,7 @@ async fn a_post_that_ran_out_of_time_is_refused_rather_than_done_twice() {
     let answer = client.rest().await;
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
     assert!(answer.contains("retry-after: 1\r\n"), "{answer}");
-    let FrontEvent::Request(line) = rig.next_event().await;
+    let line = rig.next_request().await;
     assert_eq!(line.status, 503);
 }
 

@@ -51,7 +51,7 @@ async fn frames_pass_both_ways() {
     let mut client = open(&rig).await;
     client.0.write_all(b"\x81\x01x").await.unwrap();
     assert_eq!(bytes(&mut client, 3).await, b"\x81\x01x");
-    let FrontEvent::Request(line) = rig.next_event().await;
+    let line = rig.next_request().await;
     assert_eq!(line.status, 101);
 }
 
