@@ -26,6 +26,7 @@ mod safety;
 mod stacks;
 mod starting;
 mod sync;
+mod takeover;
 mod terminal;
 mod testing;
 mod wrangler;

@@ -3,7 +3,7 @@
 use anstream::adapter::strip_str;
 use owo_colors::OwoColorize as _;
 use serde_json::Value;
-use tiny_engine::{Action, Address, Change, Drift, Part, Plan, Step};
+use tiny_engine::{Action, Address, Change, Drift, Kept, KeptBecause, Move, Part, Plan, Step};
 
 use crate::figures::counted;
 
@@ -72,6 +72,17 @@ pub(crate) fn lines(plan: &Plan, verbose: bool, room: usize) -> Vec<String> {
             lines.extend(step.changes.iter().map(|change| changed(change, "      ")));
         }
     }
+    lines.extend(plan.moves.iter().map(moved));
+    if !plan.kept.is_empty() {
+        if !lines.is_empty() {
+            lines.push(String::new());
+        }
+        lines.extend(
+            plan.kept
+                .iter()
+                .map(|kept| format!("  {}", left_alone(kept))),
+        );
+    }
     if !plan.drift.is_empty() {
         lines.push(String::new());
         lines.push(format!(
@@ -108,6 +119,39 @@ pub(crate) fn lines(plan: &Plan, verbose: bool, room: usize) -> Vec<String> {
     lines
 }
 
+/// `→ kv.sessions was kv.cache  shop-prod-cache`
+fn moved(moved: &Move) -> String {
+    format!(
+        "  {} {} was {}  {}  {}",
+        "→".yellow(),
+        moved.to,
+        moved.from,
+        moved.name,
+        "data and name on Cloudflare unchanged".dimmed()
+    )
+}
+
+/// `kept: d1.archive  shop-prod-archive  left in the account`
+pub(crate) fn left_alone(kept: &Kept) -> String {
+    let Kept {
+        address,
+        name,
+        because,
+    } = kept;
+    match because {
+        KeptBecause::Keep => format!(
+            "{} {address}  {name}  {}",
+            "kept:".cyan(),
+            "left in the account".dimmed()
+        ),
+        KeptBecause::External => format!(
+            "{} {address}  {name}  {}",
+            "kept:".cyan(),
+            "external now: removed from the record".dimmed()
+        ),
+    }
+}
+
 /// Whether the resource is made by this plan, perhaps in several passes.
 pub(crate) fn is_new(plan: &Plan, address: &Address) -> bool {
     plan.changes()
@@ -118,7 +162,12 @@ pub(crate) fn is_new(plan: &Plan, address: &Address) -> bool {
 fn summary(plan: &Plan) -> String {
     if plan.is_empty() {
         return if plan.destroys {
-            format!("Plan: nothing of stage {} is there", plan.stage)
+            let but = if plan.kept.is_empty() {
+                ""
+            } else {
+                " but what is kept"
+            };
+            format!("Plan: nothing of stage {} is there{but}", plan.stage)
         } else {
             let unchanged = counted(plan.steps.len(), "resource");
             format!("Plan: nothing to do, {unchanged} as the manifest says")
@@ -131,6 +180,7 @@ fn summary(plan: &Plan) -> String {
         format!("{} to delete", summary.delete),
     ];
     let rare = [
+        (plan.moves.len(), "to move"),
         (summary.replace, "to replace"),
         (summary.adopt, "to adopt"),
         (summary.migrate, "to migrate"),
@@ -248,6 +298,7 @@ mod tests {
             without: BTreeSet::new(),
             properties: Properties::new(),
             depends_on: BTreeSet::new(),
+            keep: false,
         }
     }
 
@@ -261,6 +312,8 @@ mod tests {
             stage: "prod".to_owned(),
             destroys: false,
             steps,
+            moves: Vec::new(),
+            kept: Vec::new(),
             drift: Vec::new(),
             notes: Vec::new(),
         }
@@ -313,6 +366,20 @@ mod tests {
                 gone: true,
                 changes: Vec::new(),
             },
+        ];
+        plan.moves = vec![Move {
+            from: Address::new(Kind::R2, "files"),
+            to: Address::new(Kind::R2, "uploads"),
+            name: "shop-prod-files".to_owned(),
+        }];
+        let kept = |id: &str, because| Kept {
+            address: Address::new(Kind::Kv, id),
+            name: format!("shop-prod-{id}"),
+            because,
+        };
+        plan.kept = vec![
+            kept("sessions", KeptBecause::Keep),
+            kept("shared", KeptBecause::External),
         ];
         plan.notes = vec![Note {
             address: Address::new(Kind::Worker, "web"),

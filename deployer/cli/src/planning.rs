@@ -37,8 +37,15 @@ pub(crate) async fn planned(
     let actual = refresh(account, goal, &state, depth)
         .await
         .map_err(|error| Failure::from_engine(&error))?;
+    let others = if actual.arrivals.claims.is_empty() {
+        Vec::new()
+    } else {
+        let others = store.others().await;
+        others.map_err(|error| state_failure(&error))?
+    };
     let options = PlanOptions {
         account_id: Some(account.id().to_owned()),
+        others,
     };
     let plan = plan(goal, &state, &actual, &options)
         .map_err(|error| Failure::from_engine(&EngineError::Plan(error)))?;

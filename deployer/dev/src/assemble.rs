@@ -7,6 +7,7 @@ use tiny_builder::{Build, BuildRequest, Bundle, ModuleKind, Profile};
 use tiny_manifest::Binding;
 use tiny_runtime as runtime;
 
+use crate::external;
 use crate::options::DevOptions;
 use crate::project::Project;
 
@@ -171,7 +172,7 @@ fn one(
         tails: worker
             .tail_consumers
             .iter()
-            .filter(|tail| external_script(&project.stack, tail).is_none())
+            .filter(|tail| !external::is_external(&project.stack, tail))
             .cloned()
             .collect(),
     })
@@ -196,13 +197,12 @@ fn bindings(
     }
     for object in &worker.durable_objects {
         let owner = object.worker.as_deref();
-        let binding = match owner.and_then(|owner| external_script(&project.stack, owner)) {
-            Some(script) => elsewhere(runtime::MissingKind::DurableObject, script),
-            None => runtime::Binding::DurableObject {
+        let binding = owner
+            .and_then(|owner| external::class(&project.stack, owner))
+            .unwrap_or_else(|| runtime::Binding::DurableObject {
                 class: object.class.clone(),
                 worker: object.worker.clone(),
-            },
-        };
+            });
         all.push((object.binding.clone(), binding));
     }
     for (name, binding) in &worker.bindings {
@@ -210,10 +210,9 @@ fn bindings(
             Binding::Hyperdrive {
                 local: Some(url), ..
             } => hyperdrive(name, url)?,
-            Binding::Service { worker, .. } => external_script(&project.stack, worker).map_or_else(
-                || local(binding),
-                |script| elsewhere(runtime::MissingKind::Service, script),
-            ),
+            Binding::Service { worker, .. } => {
+                external::service(&project.stack, worker).unwrap_or_else(|| local(binding))
+            }
             other => local(other),
         };
         all.push((name.clone(), binding));
@@ -226,23 +225,6 @@ fn bindings(
         all.push((name, runtime::Binding::Assets));
     }
     Ok(all)
-}
-
-/// The script of an external worker.
-fn external_script<'a>(stack: &'a tiny_manifest::Stack, id: &str) -> Option<&'a str> {
-    let mut workers = stack.external.workers.iter();
-    let worker = workers.find(|worker| worker.id == id)?;
-    Some(&worker.identifier)
-}
-
-/// What leads to a worker of somebody else, which does not run here.
-fn elsewhere(like: runtime::MissingKind, script: &str) -> runtime::Binding {
-    runtime::Binding::Missing {
-        like,
-        message: format!(
-            "the external worker `{script}` has no local form: it is reached only once this worker is deployed"
-        ),
-    }
 }
 
 /// The database that stands in for the one behind Hyperdrive.
@@ -300,7 +282,7 @@ fn local(binding: &Binding) -> runtime::Binding {
             entrypoint: entrypoint.clone(),
             props: props.clone(),
         },
-        Binding::DeployedService { script, .. } => elsewhere(runtime::MissingKind::Service, script),
+        Binding::DeployedService { script, .. } => external::deployed(script),
         Binding::Assets => runtime::Binding::Assets,
         Binding::AnalyticsEngine { dataset } => runtime::Binding::Analytics {
             dataset: dataset.clone(),

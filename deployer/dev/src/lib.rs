@@ -5,6 +5,7 @@ mod assemble;
 mod control;
 mod error;
 mod event;
+mod external;
 pub mod front;
 mod options;
 mod packages;

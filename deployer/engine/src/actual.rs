@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::resources::WorkerReading;
-use crate::{Address, Properties};
+use crate::{Address, Arrivals, External, Properties};
 
 /// The resources of a stage that were found in the account.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -12,6 +12,10 @@ pub struct Actual {
     /// What else was read of workers, and of the account around them; also of those that are not
     /// there. A worker that is not in it was not read.
     pub workers: BTreeMap<Address, WorkerReading>,
+    /// Resources that the manifest takes over, or that have a new id and no record.
+    pub arrivals: Arrivals,
+    /// What the manifest calls external and the account does not have.
+    pub missing: Vec<External>,
 }
 
 /// One resource as Cloudflare has it.

@@ -7,7 +7,7 @@ use tiny_cloudflare::CloudflareError;
 use crate::plan::{Loss, Step};
 use crate::resources::WorkerError;
 use crate::state::StateError;
-use crate::{Address, Kind};
+use crate::{Address, External, Kind};
 
 /// What an error means for whoever started the run: one exit code each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,82 @@ pub enum PlanError {
         stack: String,
         stage: String,
     },
+
+    #[error("cannot import `{import}` as {address}: the account has no such {}", address.kind)]
+    #[diagnostic(
+        code(tiny::import_missing),
+        help(
+            "write its name or id as the dashboard shows it; to create a new one instead, remove `import`"
+        )
+    )]
+    ImportMissing { address: Address, import: String },
+
+    /// A resource belongs to one stage.
+    #[error("cannot import {kind} `{name}`: it belongs to {owner}")]
+    #[diagnostic(
+        code(tiny::not_ours),
+        help(
+            "write `import` under the `[stages.S]` that owns it, and name it under `[external]` in the others"
+        )
+    )]
+    ImportOwned {
+        kind: Kind,
+        name: String,
+        owner: String,
+    },
+
+    /// Imports happen once.
+    #[error("cannot import `{import}` as {address}: `{recorded}` is recorded there already")]
+    #[diagnostic(
+        code(tiny::import_differs),
+        help(
+            "remove `import`, or run `tiny state rm {address}` first: `{recorded}` stays in the account"
+        )
+    )]
+    ImportDiffers {
+        address: Address,
+        recorded: String,
+        import: String,
+    },
+
+    #[error("{to} was {from}, and both are recorded")]
+    #[diagnostic(
+        code(tiny::moved_onto),
+        help(
+            "remove `was` from the table of {to}, or run `tiny state rm {to}` first: what it is now stays in the account"
+        )
+    )]
+    MovedOnto { from: Address, to: Address },
+
+    #[error("missing from the account:{}", external_lines(missing))]
+    #[diagnostic(
+        code(tiny::external_missing),
+        help(
+            "compare id or name with the dashboard; to have this stack create it, use a table without `external`"
+        )
+    )]
+    ExternalMissing { missing: Vec<External> },
+
+    #[error("{address} belongs to this stage, and {external} names the same resource")]
+    #[diagnostic(
+        code(tiny::external_owned),
+        help(
+            "bind it as `{}` and remove the external table, or remove the table of {address} to let go of it: it stays in the account",
+            address.id
+        )
+    )]
+    ExternalOwned {
+        address: Address,
+        external: Box<External>,
+    },
+
+    /// What is kept would be broken.
+    #[error("{kept} is kept, but needs what this plan deletes: {}", listed(needed))]
+    #[diagnostic(
+        code(tiny::kept_needs),
+        help("set `keep = true` in their tables as well, or remove it from the table of {kept}")
+    )]
+    KeptNeeds { kept: Address, needed: Vec<Address> },
 
     #[error("stage `{stage}` is protected")]
     #[diagnostic(
@@ -99,13 +175,20 @@ pub enum PlanError {
 impl PlanError {
     pub fn class(&self) -> FailureClass {
         match self {
-            Self::Unproven { .. } | Self::NotOurs { .. } | Self::Protected { .. } => {
-                FailureClass::Unsafe
-            }
+            Self::Unproven { .. }
+            | Self::NotOurs { .. }
+            | Self::ImportOwned { .. }
+            | Self::KeptNeeds { .. }
+            | Self::Protected { .. } => FailureClass::Unsafe,
             Self::State(error) => of_state(error),
-            Self::SecretMissing { .. } | Self::Cycle { .. } | Self::Impossible { .. } => {
-                FailureClass::Usage
-            }
+            Self::ImportMissing { .. }
+            | Self::ImportDiffers { .. }
+            | Self::MovedOnto { .. }
+            | Self::ExternalMissing { .. }
+            | Self::ExternalOwned { .. }
+            | Self::SecretMissing { .. }
+            | Self::Cycle { .. }
+            | Self::Impossible { .. } => FailureClass::Usage,
         }
     }
 }
@@ -281,6 +364,12 @@ impl miette::Diagnostic for Failure {
 fn listed(addresses: &[Address]) -> String {
     let names: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     names.join(", ")
+}
+
+fn external_lines(externals: &[External]) -> String {
+    externals.iter().fold(String::new(), |text, external| {
+        format!("{text}\n  {external}")
+    })
 }
 
 fn lines(remaining: &[(Address, String)]) -> String {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use tiny_manifest::{Stack, StageName, physical_name};
+use tiny_manifest::{Lifecycle, Stack, StageName, physical_name};
 
-use crate::{Address, Desired, Kind, Want};
+use crate::{Address, Desired, External, Kind, Record, Want};
 
 /// Which stage, and which names in the account are its own by the rules.
 #[derive(Debug, Clone)]
@@ -16,6 +16,9 @@ pub struct Scope {
     pub protect: bool,
     /// The physical names of everything that the manifest names.
     pub names: BTreeMap<Address, String>,
+    pub lifecycles: BTreeMap<Address, Lifecycle>,
+    /// What it uses and does not own.
+    pub external: Vec<External>,
 }
 
 impl Scope {
@@ -24,23 +27,31 @@ impl Scope {
         let workers = stack
             .workers
             .iter()
-            .map(|worker| (Kind::Worker, &worker.id));
-        let d1 = stack.d1.iter().map(|d1| (Kind::D1, &d1.id));
-        let kv = stack.kv.iter().map(|kv| (Kind::Kv, &kv.id));
-        let r2 = stack.r2.iter().map(|r2| (Kind::R2, &r2.id));
-        let queues = stack.queues.iter().map(|queue| (Kind::Queue, &queue.id));
+            .map(|worker| (Kind::Worker, &worker.id, &worker.lifecycle));
+        let d1 = stack.d1.iter();
+        let d1 = d1.map(|d1| (Kind::D1, &d1.id, &d1.lifecycle));
+        let kv = stack.kv.iter();
+        let kv = kv.map(|kv| (Kind::Kv, &kv.id, &kv.lifecycle));
+        let r2 = stack.r2.iter();
+        let r2 = r2.map(|r2| (Kind::R2, &r2.id, &r2.lifecycle));
+        let queues = stack.queues.iter();
+        let queues = queues.map(|queue| (Kind::Queue, &queue.id, &queue.lifecycle));
         let all = workers.chain(d1).chain(kv).chain(r2).chain(queues);
-        let names = all
-            .map(|(kind, id)| {
-                let name = physical_name(&stack.name, &stack.stage, id);
-                (Address::new(kind, id), name)
-            })
-            .collect();
+        let mut names = BTreeMap::new();
+        let mut lifecycles = BTreeMap::new();
+        for (kind, id, lifecycle) in all {
+            let address = Address::new(kind, id);
+            let name = physical_name(&stack.name, &stack.stage, id);
+            names.insert(address.clone(), name);
+            lifecycles.insert(address, lifecycle.clone());
+        }
         Self {
             stack: stack.name.clone(),
             stage: stack.stage.clone(),
             protect: stack.protect,
             names,
+            lifecycles,
+            external: External::all_of(stack),
         }
     }
 }
@@ -56,6 +67,12 @@ impl From<&Desired> for Scope {
                 .iter()
                 .map(|(address, want)| (address.clone(), want.name.clone()))
                 .collect(),
+            lifecycles: desired
+                .resources
+                .iter()
+                .map(|(address, want)| (address.clone(), want.lifecycle.clone()))
+                .collect(),
+            external: desired.external.clone(),
         }
     }
 }
@@ -97,6 +114,39 @@ impl<'a> Goal<'a> {
             Self::Destroy(_) => None,
         };
         resources.into_iter().flatten()
+    }
+
+    /// What the stage uses and does not own.
+    pub fn external(self) -> &'a [External] {
+        match self {
+            Self::Deploy(desired) => &desired.external,
+            Self::Destroy(scope) => &scope.external,
+        }
+    }
+
+    /// Where the resources of the manifest come from, and whether they outlive the stage.
+    pub fn lifecycles(self) -> impl Iterator<Item = (&'a Address, &'a Lifecycle)> {
+        let (wants, lifecycles) = match self {
+            Self::Deploy(desired) => (Some(&desired.resources), None),
+            Self::Destroy(scope) => (None, Some(&scope.lifecycles)),
+        };
+        let wants = wants.into_iter().flatten();
+        wants
+            .map(|(address, want)| (address, &want.lifecycle))
+            .chain(lifecycles.into_iter().flatten())
+    }
+
+    /// Whether a resource stays in the account whatever becomes of the stage: as the manifest
+    /// says, else as was recorded when the manifest still had it.
+    pub(crate) fn keeps(self, address: &Address, record: Option<&Record>) -> bool {
+        let lifecycle = match self {
+            Self::Deploy(desired) => desired.resources.get(address).map(|want| &want.lifecycle),
+            Self::Destroy(scope) => scope.lifecycles.get(address),
+        };
+        lifecycle.map_or_else(
+            || record.is_some_and(|record| record.keep),
+            |lifecycle| lifecycle.keep,
+        )
     }
 
     /// The names that are this stage's by the rules, wanted or to be destroyed.

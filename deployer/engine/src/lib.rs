@@ -10,7 +10,9 @@ mod address;
 mod apply;
 mod desired;
 mod error;
+mod external;
 mod goal;
+mod lifecycle;
 mod ownership;
 mod plan;
 mod progress;
@@ -29,9 +31,14 @@ pub use desired::{
     Desired, R2Spec, SecretSpec, Spec, SqlMigration, Want, WorkerSpec, asset_hash,
 };
 pub use error::{DataLoss, EngineError, Failure, FailureClass, PlanError};
+pub use external::{External, ExternalKind};
 pub use goal::{Goal, Scope};
+pub use lifecycle::{Arrivals, Claim, Move};
 pub use ownership::Tags;
-pub use plan::{Action, Drift, Loss, LossKind, Note, Part, Plan, PlanOptions, Step, Summary, plan};
+pub use plan::{
+    Action, Drift, Kept, KeptBecause, Loss, LossKind, Note, Part, Plan, PlanOptions, Step, Summary,
+    plan,
+};
 pub use progress::{Event, Progress, Silent};
 pub use properties::{Change, Properties, changes};
 pub use recover::{import, recover};

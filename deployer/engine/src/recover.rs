@@ -9,17 +9,25 @@ use crate::error::{EngineError, PlanError};
 use crate::plan::is_ours;
 use crate::resources::{self, Lists, Sought, Target};
 use crate::state::{Record, State, Status};
-use crate::{Actual, Address, Goal, Live, Owner, Properties};
+use crate::{Actual, Address, Goal, Live, Owner, Properties, lifecycle};
 
 /// The state as the account shows it (`tiny refresh`): what is gone is forgotten, what changed is
 /// taken over, what is ours and was not recorded is recorded.
 pub fn recover(recorded: &State, goal: Goal<'_>, actual: &Actual) -> State {
+    let mut followed = recorded.clone();
+    // Where both ids are recorded, the next plan says what to do.
+    let _ = lifecycle::follow(&mut followed, goal);
+    let recorded = &followed;
     let mut state = recorded.clone();
     state
         .resources
         .retain(|address, _| actual.resources.contains_key(address));
     for (address, live) in &actual.resources {
         let known = recorded.resources.get(address);
+        // An import is shown and agreed to in a plan.
+        if actual.arrivals.claims.contains_key(address) {
+            continue;
+        }
         if !is_ours(address, known, live) {
             state.resources.remove(address);
             continue;
@@ -37,6 +45,7 @@ pub fn recover(recorded: &State, goal: Goal<'_>, actual: &Actual) -> State {
         if let Some(want) = goal.want(address) {
             record.depends_on.extend(want.depends_on.iter().cloned());
         }
+        record.keep = goal.keeps(address, known);
         record.status = match known {
             // What was to be deleted still is.
             Some(known) if known.status == Status::Deleting => Status::Deleting,
@@ -64,6 +73,7 @@ pub async fn import(
         outputs: BTreeMap::from([("id".to_owned(), name_or_id.to_owned())]),
         properties: Properties::new(),
         depends_on: std::collections::BTreeSet::new(),
+        keep: false,
     };
     let sought = Sought {
         stack: goal.stack(),
@@ -93,6 +103,7 @@ pub async fn import(
     let mut record = record_of(&live);
     if let Some(want) = goal.want(address) {
         record.depends_on.clone_from(&want.depends_on);
+        record.keep = want.lifecycle.keep;
     }
     Ok(Some(record))
 }
@@ -105,5 +116,6 @@ fn record_of(live: &Live) -> Record {
         outputs: live.outputs.clone(),
         properties: live.properties.clone(),
         depends_on: std::collections::BTreeSet::new(),
+        keep: false,
     }
 }

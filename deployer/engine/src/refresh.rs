@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::try_join_all;
+use futures_util::future::{try_join, try_join_all};
 use tiny_cloudflare::Account;
 
 use crate::error::EngineError;
 use crate::resources::{self, Found, Lists, Sought, Target};
 use crate::state::{Record, State, Status};
-use crate::{Actual, Address, Goal, Kind, Live, Owner, Properties};
+use crate::{Actual, Address, Arrivals, Goal, Kind, Live, Owner, Properties, external, lifecycle};
 
 /// How much is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,13 @@ pub async fn refresh(
     recorded: &State,
     depth: Depth,
 ) -> Result<Actual, EngineError> {
-    let names = names(goal, recorded);
+    let lists = Lists::new(cloud);
+    let mut recorded = recorded.clone();
+    lifecycle::follow(&mut recorded, goal)?;
+    let arrivals = lifecycle::arrivals(&lists, goal, &recorded).await?;
+    arrivals.claim(&mut recorded);
+    let recorded = &recorded;
+    let names = names(goal, recorded, &arrivals);
     let mut actual = Actual::default();
     let mut targets: BTreeMap<Kind, Vec<Target<'_>>> = BTreeMap::new();
     for (address, name) in &names {
@@ -50,7 +56,11 @@ pub async fn refresh(
         // What carries the stage's tags goes too, although nobody remembers it.
         targets.entry(Kind::Worker).or_default();
     }
-    let lists = Lists::new(cloud);
+    let externals = match goal {
+        Goal::Deploy(desired) if depth == Depth::Full => desired.external.as_slice(),
+        Goal::Deploy(_) | Goal::Destroy(_) => &[],
+    };
+    let missing = async { Ok(external::missing(&lists, externals).await?) };
     let reads = targets.into_iter().map(async |(kind, targets)| {
         let sought = Sought {
             stack: goal.stack(),
@@ -62,17 +72,27 @@ pub async fn refresh(
         };
         resources::read(kind, &lists, &sought).await
     });
-    let mut found = try_join_all(reads).await?;
+    let (mut found, missing) = try_join(try_join_all(reads), missing).await?;
+    actual.missing = missing;
     for kind in &mut found {
         actual.workers.append(&mut kind.workers);
     }
     actual.resources.extend(proven(found));
+    drop(names);
+    actual.arrivals = arrivals;
     Ok(actual)
 }
 
 /// Everything that may be there, by its physical name: as recorded, else by the rules.
-fn names<'a>(goal: Goal<'a>, recorded: &'a State) -> BTreeMap<&'a Address, &'a str> {
+fn names<'a>(
+    goal: Goal<'a>,
+    recorded: &'a State,
+    arrivals: &'a Arrivals,
+) -> BTreeMap<&'a Address, &'a str> {
     let mut names: BTreeMap<&Address, &str> = goal.names().collect();
+    for (address, name) in &arrivals.former_names {
+        names.insert(address, name);
+    }
     for (address, record) in &recorded.resources {
         names.insert(address, &record.name);
     }

@@ -5,7 +5,9 @@ mod external;
 mod worker;
 
 pub(crate) use binding::{BindingTable, DurableObjectTable, ServiceTable};
-pub(crate) use external::{ExternalIdTable, ExternalNameTable, ExternalTable, HyperdriveTable};
+pub(crate) use external::{
+    ExternalBucketTable, ExternalIdTable, ExternalNameTable, ExternalTable, HyperdriveTable,
+};
 pub(crate) use worker::{
     AssetsTable, BuildTable, CodeUpdateTable, ConsumerTable, ModuleRuleTable, ObservabilityTable,
     PackageTable, PlacementTable, SecretTable, WorkerTable,

@@ -134,6 +134,8 @@ pub struct ExternalResource {
     pub id: String,
     /// Its id on Cloudflare, or its name: whichever tells its kind apart.
     pub identifier: String,
+    /// Of a bucket only.
+    pub jurisdiction: Option<R2Jurisdiction>,
 }
 
 /// How `tiny dev` serves the stack, where the command line does not say otherwise.

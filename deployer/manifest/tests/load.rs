@@ -583,6 +583,9 @@ dead_letter_queue = "dead"
 
 [external.kv.cache]
 id = "0f2ac74b498b48028cb68387c421e279"
+[external.r2.files]
+name = "files-eu"
+jurisdiction = "eu"
 [external.queues.jobs]
 name = "shared-jobs"
 [external.workers.chat]
@@ -602,12 +605,18 @@ name = "words-2026"
         vec![ExternalResource {
             id: id.into(),
             identifier: identifier.into(),
+            jurisdiction: None,
         }]
     };
     assert_eq!(
         stack.external,
         External {
             kv: one("cache", "0f2ac74b498b48028cb68387c421e279"),
+            r2: vec![ExternalResource {
+                id: "files".into(),
+                identifier: "files-eu".into(),
+                jurisdiction: Some(R2Jurisdiction::Eu),
+            }],
             queues: one("jobs", "shared-jobs"),
             workers: [one("chat", "chat-prod"), one("logs", "log-sink")].concat(),
             hyperdrive: one("pg", "06779da6940b431db6e566b4846d64db"),

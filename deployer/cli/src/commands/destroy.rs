@@ -2,11 +2,12 @@ use clap::Args;
 use owo_colors::OwoColorize as _;
 use serde_json::json;
 use tiny_cloudflare::Account;
-use tiny_engine::{Depth, Goal, Guard, Scope, StateStore, verify};
+use tiny_engine::{Depth, Goal, Guard, Kept, Scope, StateStore, verify};
 
 use super::{Context, until_interrupted};
 use crate::exit::Failure;
 use crate::figures::counted;
+use crate::plan_view::left_alone;
 use crate::planning::planned;
 use crate::recorded::state_failure;
 
@@ -19,6 +20,13 @@ pub(crate) struct DestroyArgs {
     /// Steps at once, at most
     #[arg(long, value_name = "N", default_value_t = 10)]
     parallel: usize,
+}
+
+/// What a destroy came to.
+struct Destroyed {
+    /// How many resources.
+    deleted: usize,
+    kept: Vec<Kept>,
 }
 
 impl DestroyArgs {
@@ -36,20 +44,28 @@ impl DestroyArgs {
         .await?;
         let outcome = self.locked(context, &account, &store, &scope, &guard).await;
         let released = guard.release().await;
-        let deleted = outcome?;
+        let Destroyed { deleted, kept } = outcome?;
         released.map_err(|error| state_failure(&error))?;
-        let text = format!("nothing of stage {} remains", scope.stage);
+        for kept in &kept {
+            context.printer.result(&format!("  {}", left_alone(kept)));
+        }
+        let but = if kept.is_empty() {
+            ""
+        } else {
+            " but what is kept"
+        };
+        let text = format!("nothing of stage {} remains{but}", scope.stage);
         context.printer.result(&format!("  {} {text}", "✔".green()));
         context.printer.event(&json!({
             "event": "done",
             "ok": true,
             "stage": scope.stage.as_str(),
             "deleted": deleted,
+            "kept": kept,
         }));
         Ok(())
     }
 
-    /// Gives the number of resources that were deleted.
     async fn locked(
         &self,
         context: &Context<'_>,
@@ -57,7 +73,7 @@ impl DestroyArgs {
         store: &StateStore,
         scope: &Scope,
         guard: &Guard,
-    ) -> Result<usize, Failure> {
+    ) -> Result<Destroyed, Failure> {
         let goal = Goal::Destroy(scope);
         let mut planned = until_interrupted(planned(account, store, goal, Depth::Full)).await?;
         context.show_plan(&planned.plan);
@@ -80,10 +96,16 @@ impl DestroyArgs {
                 .map_err(|error| Failure::from_engine(&error))
         })
         .await?;
-        guard
-            .delete()
-            .await
-            .map_err(|error| state_failure(&error))?;
-        Ok(count)
+        // What is kept stays recorded: the next deploy knows it again.
+        if planned.state.resources.is_empty() {
+            guard
+                .delete()
+                .await
+                .map_err(|error| state_failure(&error))?;
+        }
+        Ok(Destroyed {
+            deleted: count,
+            kept: planned.plan.kept,
+        })
     }
 }

@@ -98,14 +98,17 @@ async fn list(context: &Context<'_>, store: &StateStore) -> Result<(), Failure> 
             Status::Ready => String::new(),
             status => format!("  {}", word(status).yellow()),
         };
+        let kept = if record.keep { "  kept" } else { "" };
         let address_text = address.to_string();
-        context
-            .printer
-            .result(&format!("  {address_text:ids$}  {}{status}", record.name));
+        context.printer.result(&format!(
+            "  {address_text:ids$}  {}{status}{kept}",
+            record.name
+        ));
         context.printer.event(&json!({
             "event": "resource",
             "address": address,
             "name": record.name,
+            "keep": record.keep,
             "status": record.status,
         }));
     }

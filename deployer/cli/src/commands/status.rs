@@ -90,6 +90,15 @@ impl StatusArgs {
             printer.result(&format!("  {} by {holder}", "locked".yellow()));
         }
         resources(context, &planned);
+        for external in &scope.external {
+            printer.result(&format!("  external: {external}"));
+            printer.event(&json!({
+                "event": "external",
+                "kind": external.kind,
+                "id": external.id,
+                "identifier": external.identifier,
+            }));
+        }
         let outputs = super::outputs::all(context, &planned.state);
         for (worker, version) in ending(&outputs, ".version_id") {
             printer.result(&format!("  {worker} runs version {version}"));
@@ -144,8 +153,10 @@ fn resources(context: &Context<'_>, planned: &Planned) {
     for address in addresses {
         let standing = standing(address, state, actual, plan);
         let name = name_of(address);
+        let is_kept = plan.kept.iter().any(|kept| kept.address == *address);
+        let kept = if is_kept { ", kept" } else { "" };
         context.printer.result(&format!(
-            "  {:6}  {:ids$}  {name:names$}  {}",
+            "  {:6}  {:ids$}  {name:names$}  {}{kept}",
             address.kind.as_str(),
             address.id,
             standing.coloured()
@@ -160,6 +171,7 @@ fn resources(context: &Context<'_>, planned: &Planned) {
             "id": address.id,
             "name": name,
             "standing": standing.word(),
+            "kept": is_kept,
             "drift": changes,
         }));
     }

@@ -7,6 +7,7 @@ mod d1;
 mod deployments;
 mod domains;
 mod durable_objects;
+mod elsewhere;
 mod kv;
 mod metadata;
 mod queues;

@@ -38,6 +38,8 @@ pub(crate) enum Product {
     R2,
     D1,
     Queues,
+    Hyperdrive,
+    Vectorize,
 }
 
 impl Product {
@@ -54,6 +56,8 @@ impl Product {
             Self::R2 => ("Account", "Workers R2 Storage"),
             Self::D1 => ("Account", "D1"),
             Self::Queues => ("Account", "Queues"),
+            Self::Hyperdrive => ("Account", "Hyperdrive"),
+            Self::Vectorize => ("Account", "Vectorize"),
         };
         let level = match effect {
             Effect::Read => "Read",

@@ -1,9 +1,7 @@
 //! What is written down of a step: before it begins, when it is done, when it failed.
 
-use tiny_cloudflare::Account;
-
 use crate::error::EngineError;
-use crate::plan::{Action, Part, Plan, Step};
+use crate::plan::{Action, KeptBecause, Part, Plan, Step};
 use crate::properties::Properties;
 use crate::resources::Made;
 use crate::state::{InputHash, Record, State, Status};
@@ -26,11 +24,16 @@ pub(super) fn is_ours(actual: &Actual, before: &State, address: &Address) -> boo
 }
 
 /// Records what the plan found to be so already. Says whether anything of that is new.
-pub(super) fn settle(state: &mut State, plan: &Plan, actual: &Actual, cloud: &Account) -> bool {
+pub(crate) fn settle(state: &mut State, plan: &Plan, actual: &Actual, account_id: &str) -> bool {
     let mut is_new = false;
     if state.account_id.is_none() && !plan.is_empty() {
-        state.account_id = Some(cloud.id().to_owned());
+        state.account_id = Some(account_id.to_owned());
         is_new = true;
+    }
+    for kept in &plan.kept {
+        if kept.because == KeptBecause::External {
+            is_new |= state.forget(&kept.address).is_ok();
+        }
     }
     for step in plan.steps.iter().filter(|step| step.action == Action::None) {
         let Some(record) = state.resources.get_mut(&step.address) else {
@@ -49,8 +52,8 @@ pub(super) fn settle(state: &mut State, plan: &Plan, actual: &Actual, cloud: &Ac
     is_new
 }
 
-/// The intent, before the first call.
-pub(crate) fn begin(state: &mut State, step: &Step) {
+/// The intent, before the first call. `live` is what the plan found.
+pub(crate) fn begin(state: &mut State, step: &Step, live: Option<&Live>) {
     let fresh = || Record {
         name: step.name.clone(),
         status: Status::Creating,
@@ -58,6 +61,7 @@ pub(crate) fn begin(state: &mut State, step: &Step) {
         outputs: std::collections::BTreeMap::new(),
         properties: Properties::new(),
         depends_on: std::collections::BTreeSet::new(),
+        keep: step.keep,
     };
     let record = state
         .resources
@@ -69,7 +73,13 @@ pub(crate) fn begin(state: &mut State, step: &Step) {
             // Of one that is gone, nothing holds any more.
             *record = fresh();
         }
-        Action::Adopt => record.status = Status::Creating,
+        Action::Adopt => {
+            record.status = Status::Creating;
+            // By its id the next run knows whose it is, however this one ends.
+            if let Some(id) = live.and_then(|live| live.outputs.get("id")) {
+                record.outputs.insert("id".to_owned(), id.clone());
+            }
+        }
         Action::Delete => record.status = Status::Deleting,
         Action::Update | Action::Replace | Action::Migrate | Action::None => {}
     }
@@ -104,6 +114,7 @@ fn complete(record: &mut Record, step: &Step, properties: Properties) {
     record.input_hash = input_hash(&record.name, &properties);
     record.properties = properties;
     record.depends_on.clone_from(&step.depends_on);
+    record.keep = step.keep;
 }
 
 /// The step failed. Its record stays open, for the next run to look at; but where Cloudflare

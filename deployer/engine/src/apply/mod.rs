@@ -69,6 +69,7 @@ impl Apply<'_> {
     /// Does all of it, or as much as can be done. `state` is what the plan was made with, and
     /// afterwards what is recorded, also when the run failed.
     pub async fn run(&self, state: &mut State) -> Result<(), EngineError> {
+        crate::lifecycle::follow(state, self.goal)?;
         let before = state.clone();
         let shared = Mutex::new(state.clone());
         let outcome = self.carry_out(&before, &shared).await;
@@ -83,7 +84,9 @@ impl Apply<'_> {
         let mut failures: Vec<Failure> = Vec::new();
         let mut ended: Vec<Ended> = Vec::new();
         // What the record and the account agree on needs no step, but may need to be written down.
-        let mut unsaved = journal::settle(&mut lock(state), self.plan, self.actual, self.cloud);
+        let mut unsaved =
+            journal::settle(&mut lock(state), self.plan, self.actual, self.cloud.id());
+        unsaved |= !self.plan.moves.is_empty();
         let mut unwritable: Option<StateError> = None;
         loop {
             for end in ended.drain(..) {
@@ -119,7 +122,8 @@ impl Apply<'_> {
                 // One write for all that ended and all that begins. Nothing begins without it.
                 let mut written = lock(state).clone();
                 for place in &next {
-                    journal::begin(&mut written, &steps[*place]);
+                    let step = &steps[*place];
+                    journal::begin(&mut written, step, self.actual.resources.get(&step.address));
                 }
                 let saved = {
                     let save = self.guard.save(&mut written);

@@ -7,7 +7,7 @@ use tiny_cloudflare::{
     BindingKind, CodeUpdate, ConsumerSettings, Limits, LogSettings, Observability, Placement,
     Secret, TraceSettings,
 };
-use tiny_manifest::{self as manifest, ClassManagement, Stack, Worker, physical_name};
+use tiny_manifest::{self as manifest, ClassManagement, Lifecycle, Stack, Worker, physical_name};
 
 use super::files;
 use super::{
@@ -15,7 +15,7 @@ use super::{
     WorkerSpec,
 };
 use crate::error::{EngineError, PlanError};
-use crate::{Address, Kind};
+use crate::{Address, External, Kind};
 
 impl Desired {
     /// `code`, and the `packages` of which files are served, are by the id of the worker; `secret`
@@ -32,31 +32,45 @@ impl Desired {
             stage: stack.stage.clone(),
             protect: stack.protect,
             resources: BTreeMap::new(),
+            external: External::all_of(stack),
             complaints: Vec::new(),
         };
-        let mut add = |kind, id: &str, spec, depends_on| {
-            let want = Want {
-                name: physical_name(&stack.name, &stack.stage, id),
-                spec,
-                depends_on,
+        let external: BTreeSet<Address> = desired
+            .external
+            .iter()
+            .filter_map(External::address)
+            .collect();
+        let mut add =
+            |kind, id: &str, spec, depends_on: BTreeSet<Address>, lifecycle: &Lifecycle| {
+                let want = Want {
+                    name: physical_name(&stack.name, &stack.stage, id),
+                    spec,
+                    depends_on: depends_on.difference(&external).cloned().collect(),
+                    lifecycle: lifecycle.clone(),
+                };
+                desired.resources.insert(Address::new(kind, id), want);
             };
-            desired.resources.insert(Address::new(kind, id), want);
-        };
         for kv in &stack.kv {
-            add(Kind::Kv, &kv.id, Spec::Kv, BTreeSet::new());
+            add(Kind::Kv, &kv.id, Spec::Kv, BTreeSet::new(), &kv.lifecycle);
         }
         for r2 in &stack.r2 {
             let spec = Spec::R2(R2Spec {
                 jurisdiction: r2.jurisdiction.map(|place| place.as_str().to_owned()),
             });
-            add(Kind::R2, &r2.id, spec, BTreeSet::new());
+            add(Kind::R2, &r2.id, spec, BTreeSet::new(), &r2.lifecycle);
         }
         for queue in &stack.queues {
-            add(Kind::Queue, &queue.id, Spec::Queue, BTreeSet::new());
+            add(
+                Kind::Queue,
+                &queue.id,
+                Spec::Queue,
+                BTreeSet::new(),
+                &queue.lifecycle,
+            );
         }
         for d1 in &stack.d1 {
             let spec = Spec::D1(d1_spec(d1)?);
-            add(Kind::D1, &d1.id, spec, BTreeSet::new());
+            add(Kind::D1, &d1.id, spec, BTreeSet::new(), &d1.lifecycle);
         }
         let mut complaints = Vec::new();
         for worker in &stack.workers {
@@ -75,6 +89,7 @@ impl Desired {
                 &worker.id,
                 Spec::Worker(Box::new(spec)),
                 depends_on,
+                &worker.lifecycle,
             );
         }
         desired.complaints = complaints;
@@ -120,7 +135,7 @@ fn worker_spec(
             .iter()
             .map(|wanted| (wanted.name.clone(), secret_spec(wanted, secret)))
             .collect(),
-        bindings: bindings(worker, &stack.r2),
+        bindings: bindings(worker, stack),
         classes: classes(worker),
         tagged_migrations: worker.class_management == ClassManagement::Tags,
         code_update: match worker.code_update {
@@ -158,7 +173,7 @@ fn secret_spec(wanted: &manifest::Secret, value: &dyn Fn(&str) -> Option<Secret>
     }
 }
 
-fn bindings(worker: &Worker, buckets: &[manifest::R2]) -> BTreeMap<String, BindingSpec> {
+fn bindings(worker: &Worker, stack: &Stack) -> BTreeMap<String, BindingSpec> {
     let objects = worker.durable_objects.iter().map(|object| {
         let binding = BindingSpec::DurableObject {
             class: object.class.clone(),
@@ -173,20 +188,16 @@ fn bindings(worker: &Worker, buckets: &[manifest::R2]) -> BTreeMap<String, Bindi
     let others = worker
         .bindings
         .iter()
-        .map(|(name, written)| (name.clone(), binding(written, buckets)));
+        .map(|(name, written)| (name.clone(), binding(written, stack)));
     objects.chain(assets).chain(others).collect()
 }
 
-fn binding(written: &manifest::Binding, buckets: &[manifest::R2]) -> BindingSpec {
+fn binding(written: &manifest::Binding, stack: &Stack) -> BindingSpec {
     use manifest::Binding as Written;
     match written.clone() {
         Written::Kv { id } => BindingSpec::Kv { id },
         Written::R2 { id } => BindingSpec::R2 {
-            jurisdiction: buckets
-                .iter()
-                .find(|bucket| bucket.id == id)
-                .and_then(|bucket| bucket.jurisdiction)
-                .map(|place| place.as_str().to_owned()),
+            jurisdiction: jurisdiction(stack, &id),
             id,
         },
         Written::D1 { id } => BindingSpec::D1 { id },
@@ -247,6 +258,15 @@ fn binding(written: &manifest::Binding, buckets: &[manifest::R2]) -> BindingSpec
         }
         Written::Pipeline { name } => BindingSpec::Plain(BindingKind::Pipelines { pipeline: name }),
     }
+}
+
+/// Where a bucket of the stack, or an external one, is.
+fn jurisdiction(stack: &Stack, bucket: &str) -> Option<String> {
+    let own = stack.r2.iter().map(|own| (&own.id, own.jurisdiction));
+    let external = stack.external.r2.iter();
+    let external = external.map(|external| (&external.id, external.jurisdiction));
+    let (_, place) = own.chain(external).find(|(id, _)| *id == bucket)?;
+    place.map(|place| place.as_str().to_owned())
 }
 
 /// The classes of the worker itself; several bindings may lead to one of them, and any of them may

@@ -11,9 +11,9 @@ use bytes::Bytes;
 use camino::Utf8PathBuf;
 use serde_json::Value;
 use tiny_cloudflare::{CodeUpdate, Limits, Module, Observability, Placement, Secret};
-use tiny_manifest::StageName;
+use tiny_manifest::{Lifecycle, StageName};
 
-use crate::{Address, Kind};
+use crate::{Address, External, Kind};
 
 pub use files::asset_hash;
 
@@ -26,6 +26,8 @@ pub struct Desired {
     /// Refuse to destroy it.
     pub protect: bool,
     pub resources: BTreeMap<Address, Want>,
+    /// What it uses and does not own.
+    pub external: Vec<External>,
     /// What is wrong with files beside the manifest, without being in the way.
     pub complaints: Vec<String>,
 }
@@ -38,6 +40,7 @@ pub struct Want {
     pub spec: Spec,
     /// What must be there before it.
     pub depends_on: BTreeSet<Address>,
+    pub lifecycle: Lifecycle,
 }
 
 #[derive(Debug, Clone)]

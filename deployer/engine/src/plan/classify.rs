@@ -3,18 +3,19 @@
 use std::collections::BTreeSet;
 
 use super::reason;
-use super::step::{Action, Drift, Loss, Note};
+use super::step::{Action, Drift, Kept, KeptBecause, Loss, Note};
 use crate::error::PlanError;
 use crate::properties::{Change, Properties, changes};
 use crate::resources::{self, Draft, Item, Leaving, World};
 use crate::state::{Record, Status};
-use crate::{Address, Goal, Kind, Live, Owner, Want};
+use crate::{Address, External, Goal, Kind, Live, Owner, Want};
 
 /// Everything that is wanted, recorded or there.
 pub(super) struct Classified {
     pub(super) items: Vec<Classed>,
     pub(super) drift: Vec<Drift>,
     pub(super) notes: Vec<Note>,
+    pub(super) kept: Vec<Kept>,
 }
 
 /// One resource with what becomes of it.
@@ -34,6 +35,7 @@ pub(super) fn all(world: &World<'_>) -> Result<Classified, PlanError> {
         items: Vec::new(),
         drift: Vec::new(),
         notes: Vec::new(),
+        kept: Vec::new(),
     };
     let wanted = world.goal.wants().map(|(address, _)| address);
     let recorded = world.recorded.resources.keys();
@@ -50,6 +52,7 @@ pub(super) fn all(world: &World<'_>) -> Result<Classified, PlanError> {
             None => found.unwanted(world, address, record, live),
         }
     }
+    found.check_kept(world)?;
     Ok(found)
 }
 
@@ -64,7 +67,13 @@ impl Classified {
         let live = world.live(address);
         let name = world.name_of(address).unwrap_or(&want.name);
         if let Some(live) = live {
-            check_owner(address, record, live)?;
+            check_owner(world, address, record, live)?;
+        }
+        if let Some(external) = external(world, address, record, live, name) {
+            return Err(PlanError::ExternalOwned {
+                address: address.clone(),
+                external: Box::new(external.clone()),
+            });
         }
         let item = Item {
             address,
@@ -77,7 +86,12 @@ impl Classified {
         let draft = resources::draft(&item)?;
         let have = have(record, live);
         let changes = changes(&have, &draft.properties);
-        let (action, reason) = fate(record, live, &changes, &draft);
+        let is_imported = world.actual.arrivals.claims.contains_key(address);
+        let (action, reason) = if is_imported && live.is_some() {
+            (Action::Adopt, reason::IMPORTED.to_owned())
+        } else {
+            fate(record, live, &changes, &draft)
+        };
         self.notes.extend(draft.notes.iter().map(|text| Note {
             address: address.clone(),
             text: text.clone(),
@@ -120,6 +134,21 @@ impl Classified {
                 return;
             }
         }
+        let because = if external(world, address, record, live, name).is_some() {
+            Some(KeptBecause::External)
+        } else if ours.is_some() && world.goal.keeps(address, record) {
+            Some(KeptBecause::Keep)
+        } else {
+            None
+        };
+        if let Some(because) = because {
+            self.kept.push(Kept {
+                address: address.clone(),
+                name: name.clone(),
+                because,
+            });
+            return;
+        }
         let losses = ours.map_or_else(Vec::new, |live| {
             resources::losses(&Leaving {
                 address,
@@ -138,6 +167,46 @@ impl Classified {
             draft: Draft::default(),
         });
     }
+
+    /// What is kept keeps working: nothing that it needs is deleted.
+    fn check_kept(&self, world: &World<'_>) -> Result<(), PlanError> {
+        for kept in &self.kept {
+            let Some(record) = world.record(&kept.address) else {
+                continue;
+            };
+            let needed: Vec<Address> = self
+                .items
+                .iter()
+                .filter(|item| item.action == Action::Delete)
+                .filter(|item| record.depends_on.contains(&item.address))
+                .map(|item| item.address.clone())
+                .collect();
+            if kept.because == KeptBecause::Keep && !needed.is_empty() {
+                return Err(PlanError::KeptNeeds {
+                    kept: kept.address.clone(),
+                    needed,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the manifest calls external of the very resource that is here.
+fn external<'a>(
+    world: &World<'a>,
+    address: &Address,
+    record: Option<&Record>,
+    live: Option<&Live>,
+    name: &str,
+) -> Option<&'a External> {
+    let outputs = live.map(|live| &live.outputs);
+    let outputs = outputs.or_else(|| record.map(|record| &record.outputs));
+    let id = outputs.and_then(|outputs| outputs.get("id"));
+    let externals = world.goal.external();
+    externals
+        .iter()
+        .find(|external| external.is(address.kind, name, id.map(String::as_str)))
 }
 
 /// What is there as far as anybody knows: as Cloudflare tells, else as recorded. Nothing of
@@ -206,8 +275,19 @@ pub(crate) fn is_ours(address: &Address, record: Option<&Record>, live: &Live) -
     }
 }
 
-fn check_owner(address: &Address, record: Option<&Record>, live: &Live) -> Result<(), PlanError> {
+fn check_owner(
+    world: &World<'_>,
+    address: &Address,
+    record: Option<&Record>,
+    live: &Live,
+) -> Result<(), PlanError> {
+    let is_imported = world.actual.arrivals.claims.contains_key(address);
     match &live.owner {
+        Owner::Other { stack, stage } if is_imported => Err(PlanError::ImportOwned {
+            kind: address.kind,
+            name: live.name.clone(),
+            owner: format!("stack `{stack}`, stage `{stage}`"),
+        }),
         Owner::Other { stack, stage } => Err(PlanError::NotOurs {
             kind: address.kind,
             name: live.name.clone(),

@@ -13,18 +13,20 @@ pub(crate) use classify::is_ours;
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
-pub use step::{Action, Drift, Loss, LossKind, Note, Part, Step, Summary};
+pub use step::{Action, Drift, Kept, KeptBecause, Loss, LossKind, Note, Part, Step, Summary};
 
 use crate::error::{DataLoss, PlanError};
 use crate::resources::World;
 use crate::state::State;
-use crate::{Actual, Goal};
+use crate::{Actual, Goal, Move, lifecycle};
 
 /// What a plan depends on beside the three pictures of the stage.
 #[derive(Debug, Clone, Default)]
 pub struct PlanOptions {
     /// The account that the plan is for; a stage that is recorded in another one is refused.
     pub account_id: Option<String>,
+    /// What is recorded of the stack's other stages: what they own cannot be imported.
+    pub others: Vec<State>,
 }
 
 /// What is to be done, in an order that people read; [`Step::after`] says what waits for what.
@@ -35,6 +37,10 @@ pub struct Plan {
     /// The stage goes.
     pub destroys: bool,
     pub steps: Vec<Step>,
+    /// Resources whose id in the manifest changed.
+    pub moves: Vec<Move>,
+    /// Resources that would be deleted if they were not kept.
+    pub kept: Vec<Kept>,
     /// What somebody else changed.
     pub drift: Vec<Drift>,
     pub notes: Vec<Note>,
@@ -57,7 +63,18 @@ pub fn plan(
             stage: scope.stage.to_string(),
         });
     }
-    let world = World::new(goal, recorded, actual);
+    let mut followed = recorded.clone();
+    let moves = lifecycle::follow(&mut followed, goal)?;
+    if matches!(goal, Goal::Deploy(_)) {
+        lifecycle::check(goal, &followed, actual, &options.others)?;
+        if !actual.missing.is_empty() {
+            return Err(PlanError::ExternalMissing {
+                missing: actual.missing.clone(),
+            });
+        }
+    }
+    actual.arrivals.claim(&mut followed);
+    let world = World::new(goal, &followed, actual);
     let classified = classify::all(&world)?;
     let steps = order::steps(&world, &classified.items)?;
     Ok(Plan {
@@ -65,6 +82,8 @@ pub fn plan(
         stage: goal.stage().to_string(),
         destroys: matches!(goal, Goal::Destroy(_)),
         steps,
+        moves,
+        kept: classified.kept,
         drift: classified.drift,
         notes: classified.notes,
     })
@@ -78,7 +97,7 @@ impl Plan {
 
     /// There is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.changes().next().is_none()
+        self.changes().next().is_none() && self.moves.is_empty()
     }
 
     pub fn summary(&self) -> Summary {
@@ -107,11 +126,13 @@ impl Plan {
 
 impl Serialize for Plan {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut out = serializer.serialize_struct("Plan", 6)?;
+        let mut out = serializer.serialize_struct("Plan", 8)?;
         out.serialize_field("stack", &self.stack)?;
         out.serialize_field("stage", &self.stage)?;
         out.serialize_field("steps", &self.steps)?;
         out.serialize_field("summary", &self.summary())?;
+        out.serialize_field("moves", &self.moves)?;
+        out.serialize_field("kept", &self.kept)?;
         out.serialize_field("drift", &self.drift)?;
         out.serialize_field("notes", &self.notes)?;
         out.end()

@@ -45,10 +45,9 @@ fn steps_of(items: &[Classed], grounds: &Groundworks<'_>, world: &World<'_>) -> 
         items.iter().partition(|item| item.action == Action::Delete);
     let mut steps = Vec::new();
     for item in staying {
-        let depends_on = world
-            .want(&item.address)
-            .map(|want| want.depends_on.clone())
-            .unwrap_or_default();
+        let want = world.want(&item.address);
+        let depends_on = want.map(|want| want.depends_on.clone()).unwrap_or_default();
+        let keep = want.is_some_and(|want| want.lifecycle.keep);
         let step = |action, part, reason: &str| Step {
             action,
             address: item.address.clone(),
@@ -61,6 +60,7 @@ fn steps_of(items: &[Classed], grounds: &Groundworks<'_>, world: &World<'_>) -> 
             without: BTreeSet::new(),
             properties: item.draft.properties.clone(),
             depends_on: depends_on.clone(),
+            keep,
         };
         let mut action = item.action;
         if let Some(without) = grounds.get(&item.address)
@@ -114,6 +114,7 @@ fn steps_of(items: &[Classed], grounds: &Groundworks<'_>, world: &World<'_>) -> 
         without: BTreeSet::new(),
         properties: Properties::new(),
         depends_on: BTreeSet::new(),
+        keep: false,
     }));
     steps
 }

@@ -6,6 +6,8 @@ use serde_json::Value;
 use crate::properties::{Change, Properties, changes};
 use crate::state::{Record, Status};
 
+pub(super) const IMPORTED: &str = "the manifest imports it";
+
 /// `changes in code and vars`
 pub(super) fn updated(record: &Record, live: &Live, changed: &[Change]) -> String {
     let mut names: Vec<&str> = changed.iter().map(|change| top(&change.path)).collect();

@@ -80,6 +80,8 @@ pub struct Step {
     pub properties: Properties,
     /// What is recorded to have to be there as long as it is.
     pub depends_on: BTreeSet<Address>,
+    /// It is to outlive its stage.
+    pub keep: bool,
 }
 
 impl Step {
@@ -173,6 +175,23 @@ pub struct Drift {
     pub gone: bool,
     /// From what was recorded to what is there.
     pub changes: Vec<Change>,
+}
+
+/// A recorded resource that the manifest does not want, and that stays in the account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Kept {
+    pub address: Address,
+    pub name: String,
+    pub because: KeptBecause,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeptBecause {
+    /// Its table says, or said, `keep = true`. It stays in the record.
+    Keep,
+    /// The manifest names it under `[external]`. It is taken out of the record.
+    External,
 }
 
 /// Something to know that nothing is done about.

@@ -3,6 +3,7 @@
 //! failures are nobody's business here.
 
 mod d1;
+mod find;
 mod jurisdiction;
 mod kv;
 mod lists;
@@ -21,6 +22,7 @@ use crate::error::{EngineError, PlanError};
 use crate::plan::{Action, Loss};
 use crate::{Actual, Address, Goal, Kind, Live, Properties, Record, State, Want};
 
+pub(crate) use find::find;
 pub(crate) use lists::Lists;
 pub(crate) use work::Work;
 use worker::References;
@@ -150,12 +152,12 @@ impl<'a> World<'a> {
     }
 
     /// The physical name of a resource of this stage: as recorded (an imported one may be called
-    /// anything), else by the rules.
+    /// anything), else as it was found, else by the rules.
     pub(crate) fn name_of(&self, address: &Address) -> Option<&'a str> {
         self.record(address)
             .map(|record| record.name.as_str())
-            .or_else(|| self.want(address).map(|want| want.name.as_str()))
             .or_else(|| self.live(address).map(|live| live.name.as_str()))
+            .or_else(|| self.want(address).map(|want| want.name.as_str()))
     }
 }
 

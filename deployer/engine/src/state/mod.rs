@@ -95,6 +95,9 @@ pub struct Record {
     /// What has to be there as long as it is.
     #[serde(default)]
     pub depends_on: BTreeSet<Address>,
+    /// It stays in the account, also when the manifest no longer has it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keep: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

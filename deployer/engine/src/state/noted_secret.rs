@@ -63,6 +63,7 @@ mod tests {
                 outputs: BTreeMap::new(),
                 properties: Properties::new(),
                 depends_on: BTreeSet::new(),
+                keep: false,
             },
         );
         state.note_secret(&web, "TOKEN", Some(&value)).unwrap();

@@ -228,6 +228,33 @@ impl StateStore {
         }
     }
 
+    /// What is recorded of the other stages of this stack. What cannot be read is left out: it is
+    /// told about where that stage is used.
+    pub async fn others(&self) -> Result<Vec<State>, StateError> {
+        let mut others = Vec::new();
+        for summary in self.list().await? {
+            let Ok(stage) = StageName::new(&summary.stage) else {
+                continue;
+            };
+            if stage == self.stage || !matches!(summary.recorded, Ok(Some(_))) {
+                continue;
+            }
+            others.extend(self.of_stage(&stage).load().await?);
+        }
+        Ok(others)
+    }
+
+    /// Another stage of the same stack, kept in the same place.
+    fn of_stage(&self, stage: &StageName) -> Self {
+        Self {
+            stage: stage.clone(),
+            backend: match &self.backend {
+                Backend::Local(store) => Backend::Local(Arc::new(store.of_stage(stage))),
+                Backend::Remote(store) => Backend::Remote(Arc::new(store.of_stage(stage))),
+            },
+        }
+    }
+
     /// The states that can be gone back to, the present one first.
     pub async fn history(&self) -> Result<Vec<Version>, StateError> {
         match &self.backend {

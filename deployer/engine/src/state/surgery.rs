@@ -1,7 +1,9 @@
 //! Changes to a record by hand: nothing in the cloud is touched.
 
 use super::{Record, State, StateError};
-use crate::Address;
+use crate::apply::input_hash;
+use crate::lifecycle::rename_in;
+use crate::{Address, Kind};
 
 /// How alike two addresses must be for one to be suggested in place of the other, from 0 to 1.
 const ALIKE: f64 = 0.6;
@@ -27,9 +29,17 @@ impl State {
         if let Some(record) = self.resources.remove(from) {
             self.resources.insert(to.clone(), record);
         }
-        for record in self.resources.values_mut() {
+        for (address, record) in &mut self.resources {
             if record.depends_on.remove(from) {
                 record.depends_on.insert(to.clone());
+            }
+            if address.kind == Kind::Worker {
+                let before = record.properties.clone();
+                rename_in(&mut record.properties, from.kind, &from.id, &to.id);
+                let is_closed = !record.input_hash.is_empty();
+                if is_closed && record.properties != before {
+                    record.input_hash = input_hash(&record.name, &record.properties);
+                }
             }
         }
         Ok(())

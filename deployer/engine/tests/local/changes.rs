@@ -338,7 +338,10 @@ async fn a_secret_is_made_up_once_and_outlives_deploys() {
 }
 
 /// Its code as another tool uploads it, with what else it says.
-fn by_another_tool(spec: &WorkerSpec, metadata: impl FnOnce(&mut UploadMetadata)) -> Upload {
+pub(crate) fn by_another_tool(
+    spec: &WorkerSpec,
+    metadata: impl FnOnce(&mut UploadMetadata),
+) -> Upload {
     let mut upload = Upload {
         metadata: UploadMetadata::new(Some(spec.code.main.clone()), "2026-11-01"),
         modules: spec.code.modules.clone(),

@@ -5,6 +5,7 @@
 mod apply;
 mod changes;
 mod interruptions;
+mod ownership;
 mod places;
 mod support;
 mod updates;

@@ -17,7 +17,7 @@ use tiny_engine::{
     Event, Goal, Kind, Plan, PlanOptions, Progress, Scope, Silent, Spec, SqlMigration, State,
     StateStore, Want, WorkerSpec, plan, refresh,
 };
-use tiny_manifest::StageName;
+use tiny_manifest::{Lifecycle, StageName};
 use tiny_provision::Provisioner;
 use tiny_runtime::Programs;
 
@@ -102,6 +102,7 @@ impl World {
                 stage,
                 protect: false,
                 resources: BTreeMap::new(),
+                external: Vec::new(),
                 complaints: Vec::new(),
             },
             folder,
@@ -125,9 +126,23 @@ impl World {
             name: format!("shop-prod-{}", address.id),
             spec,
             depends_on: depends_on.iter().map(|address| at(address)).collect(),
+            lifecycle: Lifecycle::default(),
         };
         self.desired.resources.insert(address, want);
         self
+    }
+
+    pub(crate) fn lifecycle(&mut self, address: &str) -> &mut Lifecycle {
+        let want = self.desired.resources.get_mut(&at(address)).unwrap();
+        &mut want.lifecycle
+    }
+
+    /// The resource has another id in the manifest from now on.
+    pub(crate) fn rename(&mut self, from: &str, to: &str) {
+        let mut want = self.desired.resources.remove(&at(from)).unwrap();
+        want.name = format!("shop-prod-{}", at(to).id);
+        want.lifecycle.was = Some(at(from).id);
+        self.desired.resources.insert(at(to), want);
     }
 
     pub(crate) fn drop(&mut self, address: &str) {
@@ -425,6 +440,7 @@ impl World {
             name: format!("shop-prod-{id}"),
             spec: Spec::Worker(Box::new(spec)),
             depends_on,
+            lifecycle: Lifecycle::default(),
         };
         let address = Address::new(Kind::Worker, id);
         self.desired.resources.insert(address, want);

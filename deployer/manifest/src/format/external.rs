@@ -1,6 +1,7 @@
 //! `[external.*]`: what is on Cloudflare and belongs to somebody else.
 
 use crate::reader::{At, Map, table};
+use crate::stack::R2Jurisdiction;
 
 table! {
     /// What the stack uses and does not own, by the ids that bindings name.
@@ -8,7 +9,7 @@ table! {
         /// Workers KV namespaces, each with its `id` on Cloudflare.
         optional kv "kv": Map<ExternalIdTable>,
         /// R2 buckets, each with its `name`.
-        optional r2 "r2": Map<ExternalNameTable>,
+        optional r2 "r2": Map<ExternalBucketTable>,
         /// D1 databases, each with its `id` on Cloudflare.
         optional d1 "d1": Map<ExternalIdTable>,
         /// Queues, each with its `name`.
@@ -35,6 +36,16 @@ table! {
     ExternalNameTable {
         /// Its name on Cloudflare.
         required name "name": At<String>,
+    }
+}
+
+table! {
+    /// An R2 bucket.
+    ExternalBucketTable {
+        /// Its name on Cloudflare.
+        required name "name": At<String>,
+        /// The jurisdiction that it is in.
+        optional jurisdiction "jurisdiction": R2Jurisdiction,
     }
 }
 

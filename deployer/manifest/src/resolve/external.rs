@@ -1,9 +1,12 @@
 //! What the stack uses and does not own.
 
-use crate::format::{ExternalIdTable, ExternalNameTable, ExternalTable, HyperdriveTable, Manifest};
+use crate::format::{
+    ExternalBucketTable, ExternalIdTable, ExternalNameTable, ExternalTable, HyperdriveTable,
+    Manifest,
+};
 use crate::reader::{At, Map};
 use crate::report::Report;
-use crate::stack::{External, ExternalResource};
+use crate::stack::{External, ExternalResource, R2Jurisdiction};
 use crate::tree::Span;
 
 use super::check_id;
@@ -11,6 +14,20 @@ use super::check_id;
 /// A table of external things: each by its id in the manifest and by what Cloudflare calls it.
 trait Entry {
     fn identifier(&self) -> Option<&At<String>>;
+
+    fn jurisdiction(&self) -> Option<R2Jurisdiction> {
+        None
+    }
+}
+
+impl Entry for ExternalBucketTable {
+    fn identifier(&self) -> Option<&At<String>> {
+        self.name.as_ref()
+    }
+
+    fn jurisdiction(&self) -> Option<R2Jurisdiction> {
+        self.jurisdiction
+    }
 }
 
 impl Entry for ExternalIdTable {
@@ -108,7 +125,7 @@ fn entries<T: Entry>(
     kind: &OfKind<'_>,
     report: &mut Report,
 ) -> Vec<ExternalResource> {
-    let mut found: Vec<(&At<String>, &At<String>)> = Vec::new();
+    let mut found: Vec<(&At<String>, &At<String>, &T)> = Vec::new();
     for (id, table) in tables.into_iter().flat_map(|tables| &tables.entries) {
         check_id(id, &format!("an external {}", kind.what), report);
         refuse_own(id, kind, report);
@@ -118,9 +135,9 @@ fn entries<T: Entry>(
         if identifier.value.trim().is_empty() {
             let help = "write what Cloudflare calls it, as the dashboard shows it".to_owned();
             report.problem(identifier.span, "nothing is named here", "empty", help);
-        } else if let Some((other, first)) = found
+        } else if let Some((other, first, _)) = found
             .iter()
-            .find(|(_, first)| first.value == identifier.value)
+            .find(|(_, first, _)| first.value == identifier.value)
         {
             let message = format!("the {} `{}` is external twice", kind.what, identifier.value);
             let help = format!(
@@ -130,13 +147,14 @@ fn entries<T: Entry>(
             let also = (first.span, "the first time".to_owned());
             report.problem_and(identifier.span, message, "the second time", help, also);
         }
-        found.push((id, identifier));
+        found.push((id, identifier, table));
     }
     found
         .into_iter()
-        .map(|(id, identifier)| ExternalResource {
+        .map(|(id, identifier, table)| ExternalResource {
             id: id.value.clone(),
             identifier: identifier.value.clone(),
+            jurisdiction: table.jurisdiction(),
         })
         .collect()
 }

@@ -164,16 +164,18 @@ fn deployed(
     ids: &Ids,
 ) -> Binding {
     let script = table.worker.clone().unwrap_or_default().value;
+    // Every worker has this one unless it was given another.
+    let environment = own(table.environment.as_ref()).filter(|name| name != "production");
     let mut external = ids.external.workers.iter();
     match external.find(|worker| worker.identifier == script) {
-        Some(worker) if table.environment.is_none() => Binding::Service {
+        Some(worker) if environment.is_none() => Binding::Service {
             worker: worker.id.clone(),
             entrypoint,
             props,
         },
         _ => Binding::DeployedService {
             script,
-            environment: own(table.environment.as_ref()),
+            environment,
             entrypoint,
             props,
         },

@@ -1,4 +1,5 @@
 mod invariants;
+mod ownership;
 mod size;
 mod stage;
 mod stories;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tiny_cloudflare::{CodeUpdate, Module, ModuleKind};
-use tiny_manifest::StageName;
+use tiny_manifest::{Lifecycle, StageName};
 
 use crate::apply::journal;
 use crate::desired::{BindingSpec, Code, D1Spec, Spec, SqlMigration, WorkerSpec};
@@ -12,6 +12,7 @@ use crate::resources::Made;
 use crate::state::{Record, State, Status};
 use crate::{
     Actual, Address, Desired, Goal, Kind, Live, Owner, PlanError, Properties, Scope, Want,
+    lifecycle,
 };
 
 pub(super) const STACK: &str = "shop";
@@ -40,6 +41,7 @@ impl Stage {
                 stage: stage_name(),
                 protect: false,
                 resources: BTreeMap::new(),
+                external: Vec::new(),
                 complaints: Vec::new(),
             },
             state: State::new(STACK, &stage_name(), Some("account")),
@@ -65,6 +67,7 @@ impl Stage {
             name: format!("{STACK}-prod-{}", address.id),
             spec,
             depends_on,
+            lifecycle: Lifecycle::default(),
         };
         self.desired.resources.insert(address, want);
     }
@@ -81,19 +84,41 @@ impl Stage {
     }
 
     pub(super) fn plan(&self) -> Result<Plan, PlanError> {
-        plan(
-            Goal::Deploy(&self.desired),
-            &self.state,
-            &self.actual,
-            &PlanOptions::default(),
-        )
+        self.plan_beside(Vec::new())
+    }
+
+    /// Where these other stages are recorded.
+    pub(super) fn plan_beside(&self, others: Vec<State>) -> Result<Plan, PlanError> {
+        let options = PlanOptions {
+            others,
+            ..PlanOptions::default()
+        };
+        let goal = Goal::Deploy(&self.desired);
+        plan(goal, &self.state, &self.read(), &options)
+    }
+
+    /// The account as a refresh tells it: what has a new id is found under it.
+    fn read(&self) -> Actual {
+        let mut actual = self.actual.clone();
+        let goal = Goal::Deploy(&self.desired);
+        let mut state = self.state.clone();
+        for moved in lifecycle::follow(&mut state, goal).into_iter().flatten() {
+            if let Some(live) = actual.resources.remove(&moved.from) {
+                actual.resources.insert(moved.to.clone(), live);
+            }
+            for live in actual.resources.values_mut() {
+                let Address { kind, id } = &moved.from;
+                lifecycle::rename_in(&mut live.properties, *kind, id, &moved.to.id);
+            }
+        }
+        actual
     }
 
     pub(super) fn plan_to_destroy(&self) -> Result<Plan, PlanError> {
         plan(
             Goal::Destroy(&Scope::from(&self.desired)),
             &self.state,
-            &self.actual,
+            &self.read(),
             &PlanOptions::default(),
         )
     }
@@ -102,6 +127,9 @@ impl Stage {
     /// step at `until`, in an order that the plan allows. `reverse` picks the last step that can
     /// begin instead of the first.
     pub(super) fn apply_until(&mut self, plan: &Plan, until: usize, reverse: bool) -> Vec<usize> {
+        self.actual = self.read();
+        lifecycle::follow(&mut self.state, Goal::Deploy(&self.desired)).unwrap();
+        journal::settle(&mut self.state, plan, &self.actual, "account");
         let mut order: Vec<usize> = Vec::new();
         while order.len() < until.min(plan.steps.len()) {
             let can_begin = |place: &usize| {
@@ -162,7 +190,9 @@ impl Stage {
 
     /// The intent is written, and then something happens to us.
     pub(super) fn begin(&mut self, plan: &Plan, place: usize) {
-        journal::begin(&mut self.state, &plan.steps[place]);
+        let step = &plan.steps[place];
+        let live = self.actual.resources.get(&step.address);
+        journal::begin(&mut self.state, step, live);
     }
 
     pub(super) fn found(&mut self, address: &str, owner: Owner) {

@@ -221,6 +221,7 @@ fn a_protected_stage_is_not_destroyed() {
 fn a_stage_of_another_account_is_refused() {
     let stage = deployed();
     let options = PlanOptions {
+        others: Vec::new(),
         account_id: Some("another".to_owned()),
     };
     let goal = Goal::Deploy(&stage.desired);
@@ -301,6 +302,8 @@ fn the_json_is_what_scripts_rely_on() {
         "migrate": 1,
         "none": 0
       },
+      "moves": [],
+      "kept": [],
       "drift": [],
       "notes": []
     }

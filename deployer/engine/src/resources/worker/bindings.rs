@@ -152,9 +152,12 @@ pub(super) fn live(
         }
         "service" => {
             let name = field("service").unwrap_or_default();
-            let service = match references.manifest_id(Kind::Worker, name) {
+            let environment = field("environment");
+            let is_usual = environment.is_none_or(|environment| environment == USUAL_ENVIRONMENT);
+            let id = references.manifest_id(Kind::Worker, name);
+            let service = match id.filter(|_| is_usual) {
                 Some(id) => json!(id),
-                None => deployed(name, field("environment")),
+                None => deployed(name, environment),
             };
             set("service", service);
             for name in ["entrypoint", "props"] {

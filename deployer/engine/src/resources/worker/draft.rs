@@ -12,6 +12,7 @@ use super::references::References;
 use super::report;
 use super::sides::{Outlook, Stage, impossible};
 use crate::error::PlanError;
+use crate::ownership::Tags;
 use crate::plan::{Loss, LossKind};
 use crate::resources::{Draft, Groundwork, Item, Leaving};
 use crate::{Address, Goal, Kind, SecretHasher, SecretSpec, State, WorkerSpec};
@@ -50,7 +51,7 @@ pub(super) fn draft(item: &Item<'_>, spec: &WorkerSpec) -> Result<Draft, PlanErr
         migrates: outlook.plan.changes.leaves_tag.as_ref().map(|tag| {
             format!("its classes leave tagged migrations (`{tag}`) and are declared from now on")
         }),
-        unfinished: unfinished(&outlook, &item.address.id),
+        unfinished: unfinished(&outlook, &item.address.id).or_else(|| renamed(item)),
         groundwork: groundwork(&outlook, &item.address.id),
         after: after(item, &outlook),
         ..Draft::default()
@@ -134,6 +135,7 @@ fn check_attachments(item: &Item<'_>, spec: &WorkerSpec) -> Result<(), PlanError
 /// What the resources of the stage are called, as far as that is known.
 pub(crate) fn references(goal: Goal<'_>, recorded: &State) -> References {
     let mut references = References::default();
+    references.insert_external(goal.external());
     for (address, name) in goal.names() {
         references.insert(address.clone(), name, None);
     }
@@ -214,6 +216,14 @@ fn unfinished(outlook: &Outlook, id: &str) -> Option<String> {
         .map(|transfer| transfer.to.as_str())
         .collect();
     (!settling.is_empty()).then(|| format!("{} has come from elsewhere", settling.join(", ")))
+}
+
+/// The tags of the worker still say the id that it had before.
+fn renamed(item: &Item<'_>) -> Option<String> {
+    let reading = item.world.actual.workers.get(item.address)?;
+    let tags = Tags::read(&reading.facts.as_ref()?.tags);
+    let id = tags.id.filter(|id| *id != item.address.id)?;
+    Some(format!("it was called `{id}` in the manifest"))
 }
 
 /// The pass that announces what is to come.

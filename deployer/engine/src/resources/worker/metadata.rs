@@ -19,6 +19,7 @@ pub fn upload_metadata(
     ids: &BTreeMap<Address, String>,
 ) -> Result<Option<Map<String, Value>>, WorkerError> {
     let mut references = References::default();
+    references.insert_external(&desired.external);
     for (address, want) in &desired.resources {
         let id = ids.get(address).map(String::as_str);
         references.insert(address.clone(), &want.name, id);

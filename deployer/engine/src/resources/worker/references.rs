@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Address, Kind};
+use crate::{Address, External, Kind};
 
 /// What the resources of a stage are called on Cloudflare.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,6 +30,15 @@ impl References {
             id: id.map(str::to_owned),
         };
         self.of.insert(address, reference);
+    }
+
+    /// Says what Cloudflare calls the resources that the stage does not own.
+    pub(crate) fn insert_external(&mut self, externals: &[External]) {
+        for external in externals {
+            if let Some(address) = external.address() {
+                self.insert(address, &external.identifier, external.cloudflare_id());
+            }
+        }
     }
 
     /// The physical name.

@@ -50,8 +50,8 @@ impl<'a> Stage<'a> {
     fn script(&self, address: &Address) -> Option<&'a str> {
         self.record(address)
             .map(|record| record.name.as_str())
-            .or_else(|| self.goal.want(address).map(|want| want.name.as_str()))
             .or_else(|| self.live(address).map(|live| live.name.as_str()))
+            .or_else(|| self.goal.want(address).map(|want| want.name.as_str()))
     }
 
     /// As Cloudflare tells; for a worker that was not read, as recorded.

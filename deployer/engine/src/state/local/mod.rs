@@ -54,6 +54,16 @@ impl LocalStore {
         }
     }
 
+    /// The files of another stage.
+    pub(super) fn of_stage(&self, stage: &StageName) -> Self {
+        Self {
+            private: self.private.clone(),
+            folder: self.folder.clone(),
+            stack: self.stack.clone(),
+            stage: stage.clone(),
+        }
+    }
+
     /// Stack and stage.
     pub(super) fn about(&self) -> (&str, &str) {
         (&self.stack, self.stage.as_str())

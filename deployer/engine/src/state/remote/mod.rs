@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tiny_cloudflare::Account;
+use tiny_manifest::StageName;
 
 use super::store::{Expected, StageSummary, Version};
 use super::{Holder, State, StateError};
@@ -36,6 +37,18 @@ impl RemoteStore {
                 stage: stage.to_owned(),
             },
             length,
+        }
+    }
+
+    /// Another stage in the same database.
+    pub(super) fn of_stage(&self, stage: &StageName) -> Self {
+        Self {
+            database: Arc::clone(&self.database),
+            place: Place {
+                stack: self.place.stack.clone(),
+                stage: stage.to_string(),
+            },
+            length: self.length,
         }
     }
 

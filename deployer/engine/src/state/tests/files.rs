@@ -181,13 +181,13 @@ async fn the_file_of_something_else_is_refused() {
     […]/.tiny/state/prod.json is the state of stack `todo`, stage `dev`, not of stack `todo`, stage `prod`
       help: move it to where it belongs; `tiny refresh` rebuilds what belongs here
     ");
-    insta::assert_snapshot!(refused(whole.replace("\"schema\": 1", "\"schema\": 7")).await, @r"
-    […]/.tiny/state/prod.json was made by a newer tiny: its schema is 7, this one knows up to 1
+    insta::assert_snapshot!(refused(whole.replace("\"schema\": 2", "\"schema\": 7")).await, @r"
+    […]/.tiny/state/prod.json was made by a newer tiny: its schema is 7, this one knows up to 2
       help: update tiny, at least to the version that the others use
     ");
     // A newer one is not told of as broken, whatever it has.
     insta::assert_snapshot!(refused("{\"schema\": 99999999999, \"moons\": []}".to_owned()).await, @r"
-    […]/.tiny/state/prod.json was made by a newer tiny: its schema is 99999999999, this one knows up to 1
+    […]/.tiny/state/prod.json was made by a newer tiny: its schema is 99999999999, this one knows up to 2
       help: update tiny, at least to the version that the others use
     ");
     insta::assert_snapshot!(refused(whole.replace("\"serial\"", "\"colour\": 3, \"serial\"")).await, @r"
@@ -217,6 +217,10 @@ async fn stages_are_listed_with_what_is_wrong_with_them() {
     fs_err::write(folder.file("No Stage.json"), "{").unwrap();
     let _held = folder.store("pr-1").lock("deploy").await.unwrap();
     let _held_too = store.lock("destroy").await.unwrap();
+
+    let others = store.others().await.unwrap();
+    let others: Vec<&str> = others.iter().map(|state| state.stage.as_str()).collect();
+    assert_eq!(others, ["dev-anna"], "what cannot be read hides nothing");
 
     let listed: Vec<String> = store
         .list()

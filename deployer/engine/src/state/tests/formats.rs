@@ -11,7 +11,7 @@ use crate::{Address, Kind};
 
 /// What the documents in `fixtures/` are about, whatever their schema.
 fn recorded_by_every_tiny() -> State {
-    let text = include_str!("../fixtures/schema-1.json");
+    let text = include_str!("../fixtures/schema-2.json");
     // Written out, so that a change of the format cannot go unnoticed.
     let state = State {
         schema: SCHEMA,
@@ -38,6 +38,7 @@ fn recorded_by_every_tiny() -> State {
                         .unwrap()
                         .clone(),
                     depends_on: [address("d1.archive")].into(),
+                    keep: false,
                 },
             ),
             (
@@ -49,6 +50,7 @@ fn recorded_by_every_tiny() -> State {
                     outputs: [].into(),
                     properties: serde_json::Map::new(),
                     depends_on: [].into(),
+                    keep: false,
                 },
             ),
         ]
@@ -60,7 +62,10 @@ fn recorded_by_every_tiny() -> State {
 
 #[test]
 fn a_document_of_every_schema_so_far_is_read() {
-    let documents = [include_str!("../fixtures/schema-1.json")];
+    let documents = [
+        include_str!("../fixtures/schema-1.json"),
+        include_str!("../fixtures/schema-2.json"),
+    ];
     assert_eq!(documents.len(), SCHEMA as usize, "one for each schema");
     for (schema, document) in (1..=SCHEMA).zip(documents) {
         assert!(document.contains(&format!("\"schema\": {schema}")));
@@ -77,7 +82,7 @@ fn what_is_pushed_must_be_a_state() {
     let state = recorded_by_every_tiny();
     let refused = |text: String| told(&State::from_json(&text, "`edited.json`").unwrap_err());
     insta::assert_snapshot!(refused(state.to_json().replace("\"name\"", "\"nmae\"")), @r"
-    `edited.json` cannot be read as the state of a stage: unknown field `nmae`, expected one of `name`, `status`, `input_hash`, `outputs`, `properties`, `depends_on` at line 11 column 12
+    `edited.json` cannot be read as the state of a stage: unknown field `nmae`, expected one of `name`, `status`, `input_hash`, `outputs`, `properties`, `depends_on`, `keep` at line 11 column 12
       help: `tiny state pull` shows what a state looks like
     ");
     insta::assert_snapshot!(refused(state.to_json().replace("todo-prod-web\"", "\"")), @r"
@@ -92,7 +97,7 @@ fn what_is_pushed_must_be_a_state() {
     `edited.json` cannot be read as the state of a stage: there is nothing in it
       help: `tiny state pull` shows what a state looks like
     ");
-    insta::assert_snapshot!(refused(state.to_json().replace("\"schema\": 1", "\"schema\": 0")), @r"
+    insta::assert_snapshot!(refused(state.to_json().replace("\"schema\": 2", "\"schema\": 0")), @r"
     `edited.json` cannot be read as the state of a stage: there never was a schema 0
       help: `tiny state pull` shows what a state looks like
     ");
@@ -140,15 +145,17 @@ fn records() -> impl Strategy<Value = Record> {
         prop::collection::btree_map(any::<String>(), any::<String>(), 0..4),
         prop::collection::btree_map(any::<String>(), values(), 0..4),
         prop::collection::btree_set(addresses(), 0..3),
+        any::<bool>(),
     )
         .prop_map(
-            |(name, status, input_hash, outputs, properties, depends_on)| Record {
+            |(name, status, input_hash, outputs, properties, depends_on, keep)| Record {
                 name,
                 status,
                 input_hash,
                 outputs,
                 properties: properties.into_iter().collect(),
                 depends_on,
+                keep,
             },
         )
 }

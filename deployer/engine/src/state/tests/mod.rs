@@ -67,6 +67,7 @@ fn sample(name: &str) -> State {
                 .unwrap()
                 .clone(),
             depends_on: [].into(),
+            keep: false,
         },
     );
     state.resources.insert(
@@ -81,6 +82,7 @@ fn sample(name: &str) -> State {
                 .unwrap()
                 .clone(),
             depends_on: [address("d1.archive")].into(),
+            keep: false,
         },
     );
     state

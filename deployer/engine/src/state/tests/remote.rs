@@ -145,6 +145,10 @@ async fn what_one_machine_saves_the_other_reads() {
         ]
     );
 
+    let others = there.others().await.unwrap();
+    assert_eq!(others.len(), 1, "its own state is not among them");
+    assert_eq!(others[0].stage, "dev");
+
     guard.delete().await.unwrap();
     guard.release().await.unwrap();
     assert_eq!(there.load().await.unwrap(), None);

@@ -1,5 +1,7 @@
 //! Mending a record by hand.
 
+use serde_json::json;
+
 use super::{Folder, address, sample, save, told};
 use crate::state::{State, StateError};
 
@@ -15,6 +17,32 @@ fn a_renamed_resource_keeps_all_and_what_depends_on_it_follows() {
         state.resources[&address("worker.web")].depends_on,
         [address("d1.attic")].into()
     );
+}
+
+#[test]
+fn what_a_worker_says_of_a_renamed_resource_follows_too() {
+    let mut state = sample("prod");
+    let web = state.resources.get_mut(&address("worker.web")).unwrap();
+    let properties = json!({
+        "bindings": { "DB": { "d1": "archive" }, "KV": { "kv": "archive" } },
+        "consumers": { "jobs": { "dead_letter_queue": "jobs" } },
+        "vars": { "archive": "archive" },
+    });
+    web.properties = properties.as_object().unwrap().clone();
+    for (from, to) in [("d1.archive", "d1.attic"), ("queue.jobs", "queue.work")] {
+        if from == "queue.jobs" {
+            let jobs = state.resources[&address("d1.attic")].clone();
+            state.resources.insert(address(from), jobs);
+        }
+        state.rename(&address(from), &address(to)).unwrap();
+    }
+    let web = &state.resources[&address("worker.web")];
+    let expected = json!({
+        "bindings": { "DB": { "d1": "attic" }, "KV": { "kv": "archive" } },
+        "consumers": { "work": { "dead_letter_queue": "work" } },
+        "vars": { "archive": "archive" },
+    });
+    assert_eq!(json!(web.properties), expected);
 }
 
 #[test]

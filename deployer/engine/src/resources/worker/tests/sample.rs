@@ -10,7 +10,7 @@ use tiny_cloudflare::{
     Module, ModuleKind, Observability, Placement, RunWorkerFirst, ScriptInfo, ScriptSubdomain,
     Secret, WorkerSettings, Zone, ZoneRoute,
 };
-use tiny_manifest::StageName;
+use tiny_manifest::{Lifecycle, StageName};
 
 use crate::resources::worker::classes::LiveClasses;
 use crate::resources::worker::facts::{Facts, Reading, Subdomain, Surroundings};
@@ -235,6 +235,7 @@ pub(super) fn desired(spec: &WorkerSpec) -> Desired {
             name: name.to_owned(),
             spec,
             depends_on: BTreeSet::new(),
+            lifecycle: Lifecycle::default(),
         };
         resources.insert(address, want);
     }
@@ -243,6 +244,7 @@ pub(super) fn desired(spec: &WorkerSpec) -> Desired {
         stage: StageName::new("prod").unwrap(),
         protect: false,
         resources,
+        external: Vec::new(),
         complaints: Vec::new(),
     }
 }
@@ -390,6 +392,7 @@ pub(super) fn state(properties: Option<&crate::Properties>) -> State {
                 crate::Properties::new()
             },
             depends_on: BTreeSet::new(),
+            keep: false,
         };
         if !is_web || properties.is_some() {
             state.resources.insert(address, record);
