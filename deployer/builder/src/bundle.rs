@@ -7,9 +7,9 @@ use crate::bindgen::{Glue, WASM};
 use crate::{Exports, Profile, shim};
 
 /// The name of the main module.
-const MAIN: &str = "worker.js";
+pub(crate) const MAIN: &str = "worker.js";
 /// The name of wasm-bindgen's module.
-const GLUE: &str = "index.js";
+pub(crate) const GLUE: &str = "index.js";
 
 /// A worker's code. The same input gives the same bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,8 +36,14 @@ pub struct Module {
 pub enum ModuleKind {
     /// An ECMAScript module.
     Esm,
+    /// A CommonJS module.
+    CommonJs,
     /// A compiled WebAssembly module.
     Wasm,
+    /// A string.
+    Text,
+    /// An `ArrayBuffer`.
+    Data,
 }
 
 impl ModuleKind {
@@ -45,12 +51,36 @@ impl ModuleKind {
     pub fn media_type(self) -> &'static str {
         match self {
             Self::Esm => "application/javascript+module",
+            Self::CommonJs => "application/javascript",
             Self::Wasm => "application/wasm",
+            Self::Text => "text/plain",
+            Self::Data => "application/octet-stream",
         }
     }
 }
 
 impl Bundle {
+    /// Of modules that have different names, `main` among them.
+    pub(crate) fn new(main: String, mut modules: Vec<Module>) -> Self {
+        modules.sort_by(|one, other| {
+            let key = |module: &Module| (module.name != main, module.name.clone());
+            key(one).cmp(&key(other))
+        });
+        let mut hash = Sha256::new();
+        for module in &modules {
+            hash.update((module.name.len() as u64).to_le_bytes());
+            hash.update(&module.name);
+            hash.update(module.kind.media_type());
+            hash.update((module.body.len() as u64).to_le_bytes());
+            hash.update(&module.body);
+        }
+        Self {
+            hash: hex(&hash.finalize()),
+            main,
+            modules,
+        }
+    }
+
     /// The size of all modules, in bytes.
     pub fn size(&self) -> usize {
         self.modules.iter().map(|module| module.body.len()).sum()
@@ -67,37 +97,32 @@ impl Bundle {
 
 /// Puts the modules together.
 pub(crate) fn assemble(glue: &Glue, exports: &Exports, profile: Profile) -> Bundle {
-    let esm = |name: &str, text: String| Module {
-        name: name.to_owned(),
+    let mut modules = glue_modules(glue, GLUE, "");
+    modules.push(esm(MAIN, shim::write(exports, profile)));
+    Bundle::new(MAIN.to_owned(), modules)
+}
+
+pub(crate) fn esm(name: impl Into<String>, text: impl Into<Bytes>) -> Module {
+    Module {
+        name: name.into(),
         kind: ModuleKind::Esm,
         body: text.into(),
-    };
+    }
+}
+
+/// What wasm-bindgen made, in a folder: its own module as `name`, the others as it calls them.
+pub(crate) fn glue_modules(glue: &Glue, name: &str, folder: &str) -> Vec<Module> {
     let mut modules = vec![
-        esm(MAIN, shim::write(exports, profile)),
-        esm(GLUE, glue.js.clone()),
+        esm(format!("{folder}{name}"), glue.js.clone()),
         Module {
-            name: WASM.to_owned(),
+            name: format!("{folder}{WASM}"),
             kind: ModuleKind::Wasm,
             body: glue.wasm.clone(),
         },
     ];
-    for (name, text) in &glue.snippets {
-        modules.push(esm(name, text.clone()));
-    }
-    modules[1..].sort_by(|one, other| one.name.cmp(&other.name));
-    let mut hash = Sha256::new();
-    for module in &modules {
-        hash.update((module.name.len() as u64).to_le_bytes());
-        hash.update(&module.name);
-        hash.update(module.kind.media_type());
-        hash.update((module.body.len() as u64).to_le_bytes());
-        hash.update(&module.body);
-    }
-    Bundle {
-        main: MAIN.to_owned(),
-        modules,
-        hash: hex(&hash.finalize()),
-    }
+    let snippets = glue.snippets.iter();
+    modules.extend(snippets.map(|(name, text)| esm(format!("{folder}{name}"), text.clone())));
+    modules
 }
 
 fn hex(bytes: &[u8]) -> String {

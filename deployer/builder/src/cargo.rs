@@ -9,7 +9,7 @@ use tiny_provision::{CargoProgress, ProcessGroup, Reporter, Task, Toolchain, WAS
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::Command;
 
-use crate::{BuildError, BuildRequest, Profile, remap};
+use crate::{BuildError, BuildRequest, Profile, remap, rustflags};
 
 /// Builds with nothing to compile are not worth a progress bar.
 const WORTH_A_BAR: usize = 3;
@@ -133,6 +133,10 @@ pub(crate) async fn compile(
     for feature in &request.features {
         command.args(["--features", feature]);
     }
+    if !request.default_features {
+        command.arg("--no-default-features");
+    }
+    rustflags::add(&mut command, request, toolchain)?;
     match request.profile {
         Profile::Release => command.arg("--release").env(
             remap::VARIABLE,

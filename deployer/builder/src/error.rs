@@ -2,7 +2,9 @@
 
 use camino::Utf8PathBuf;
 
+use crate::entry::EntryError;
 use crate::imports::UnsatisfiedImport;
+use crate::inputs::Inputs;
 
 /// A build failed; nothing that was built before is touched.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
@@ -24,6 +26,25 @@ pub enum BuildError {
         folder: Utf8PathBuf,
         output: String,
     },
+
+    /// The command that makes what is not Rust failed.
+    #[error("the build step `{command}` failed ({status})")]
+    #[diagnostic(help("run it in {cwd} to see it alone; it is `command` in the worker's `build`"))]
+    Step {
+        /// On one line.
+        command: String,
+        cwd: Utf8PathBuf,
+        status: String,
+        /// Its last lines, which the reporter was told as well.
+        output: String,
+    },
+
+    /// The flags that cargo would take from its configuration cannot be told.
+    #[error("cannot add `rustflags` to those of cargo's configuration: {why}")]
+    #[diagnostic(help(
+        "check .cargo/config.toml, or set the flags there and take `rustflags` out of the manifest"
+    ))]
+    Rustflags { why: String },
 
     /// cargo could not be started.
     #[error("cannot run `{program}`: {source}")]
@@ -64,6 +85,37 @@ pub enum BuildError {
     ))]
     NpmImport { package: String, module: String },
 
+    /// A piece of JavaScript that a crate brings along imports a package.
+    #[error("JavaScript of `{package}` imports the npm package `{module}` ({file})")]
+    #[diagnostic(help(
+        "tiny has no bundler: write what the code needs of `{module}` into the crate's own JavaScript, or import it in \
+         the worker's `entry`"
+    ))]
+    SnippetImport {
+        package: String,
+        /// Where wasm-bindgen put it.
+        file: String,
+        module: String,
+    },
+
+    /// Or a file, of which wasm-bindgen takes only those that Rust names.
+    #[error(
+        "JavaScript of `{package}` imports `{module}`, which wasm-bindgen left behind ({file})"
+    )]
+    #[diagnostic(help(
+        "put both into one file: `#[wasm_bindgen(module = …)]` takes the file that it names alone"
+    ))]
+    SnippetFile {
+        package: String,
+        file: String,
+        module: String,
+    },
+
+    /// JavaScript around the Rust module does not fit together.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Entry(Box<EntryError>),
+
     /// wasm-bindgen refused the module.
     #[error("wasm-bindgen {version} failed: {why}")]
     #[diagnostic(help(
@@ -83,12 +135,28 @@ pub enum BuildError {
 }
 
 impl BuildError {
-    /// The compiler's own text, where there is one.
+    /// Files that decide whether the next build fails in the same way, where they are known.
+    pub fn inputs(&self) -> Option<Inputs> {
+        match self {
+            Self::Entry(error) => Some(Inputs {
+                paths: error.read.clone(),
+            }),
+            _ => None,
+        }
+    }
+
+    /// The text of the compiler, or of the build step, where there is one.
     pub fn rendered(&self) -> Option<&str> {
         match self {
             Self::Compile { rendered, .. } => Some(rendered),
+            Self::Step { output, .. } => Some(output),
             _ => None,
         }
+    }
+
+    /// Whether that text was handed to the reporter already, line by line.
+    pub fn was_told(&self) -> bool {
+        matches!(self, Self::Step { .. })
     }
 }
 

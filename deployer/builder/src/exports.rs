@@ -13,6 +13,10 @@ pub struct Exports {
     pub durable_objects: Vec<Class>,
     /// Other classes with a constructor for context and environment: named entrypoints.
     pub entrypoints: Vec<Class>,
+    /// Classes for JavaScript, which the platform does not construct.
+    pub others: Vec<String>,
+    /// The default export is JavaScript that is not understood: it may handle other events as well.
+    pub open: bool,
 }
 
 /// An exported class.
@@ -23,6 +27,11 @@ pub struct Class {
 }
 
 impl Exports {
+    /// Whether the event is handled, for all that is known.
+    pub fn may_handle(&self, event: &str) -> bool {
+        self.open || self.handlers.iter().any(|found| found == event)
+    }
+
     /// Whether a Durable Object class of that name is there.
     pub fn has_durable_object(&self, class: &str) -> bool {
         self.durable_objects.iter().any(|found| found.name == class)
@@ -30,7 +39,7 @@ impl Exports {
 }
 
 /// Handlers of a worker; they take the event, the environment and the context.
-const HANDLERS: [&str; 6] = ["fetch", "scheduled", "queue", "email", "tail", "connect"];
+pub(crate) const HANDLERS: [&str; 6] = ["fetch", "scheduled", "queue", "email", "tail", "connect"];
 
 /// Reads the glue module. wasm-bindgen writes each declaration and the head of each member on a
 /// line of its own, with more or less indentation.
@@ -130,6 +139,7 @@ impl Members {
     fn sort_into(self, name: &str, declared_objects: &[String], exports: &mut Exports) {
         let declared = declared_objects.iter().any(|class| class == name);
         let Some(arguments) = self.constructor else {
+            exports.others.push(name.to_owned());
             return;
         };
         // What `#[durable_object]` writes.
@@ -142,6 +152,8 @@ impl Members {
             exports.durable_objects.push(class);
         } else if arguments.split(',').count() == 2 {
             exports.entrypoints.push(class);
+        } else {
+            exports.others.push(class.name);
         }
     }
 }

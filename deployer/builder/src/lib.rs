@@ -7,13 +7,16 @@ mod bindgen;
 mod bundle;
 mod cargo;
 mod dwarf;
+mod entry;
 mod error;
 mod exports;
 mod imports;
 mod inputs;
 mod profile;
 mod remap;
+mod rustflags;
 mod shim;
+mod step;
 mod symbols;
 
 use std::collections::BTreeMap;
@@ -26,11 +29,13 @@ use tokio::sync::Mutex;
 
 pub use bindgen::bindgen_main;
 pub use bundle::{Bundle, Module, ModuleKind};
+pub use entry::{Entry, EntryError, EntryFault, ModuleRule, RuleKind};
 pub use error::BuildError;
 pub use exports::Exports;
 pub use imports::UnsatisfiedImport;
 pub use inputs::Inputs;
 pub use profile::Profile;
+pub use step::BuildStep;
 pub use symbols::Symbols;
 
 use bindgen::Keep;
@@ -44,6 +49,12 @@ pub struct BuildRequest {
     pub profile: Profile,
     /// cargo features to enable.
     pub features: Vec<String>,
+    /// Enable the package's default features.
+    pub default_features: bool,
+    /// Compiler flags in addition to those that cargo finds itself.
+    pub rustflags: Vec<String>,
+    /// JavaScript around the crate's module.
+    pub entry: Option<Entry>,
     /// Classes that are Durable Objects although `#[durable_object]` did not make them.
     pub durable_objects: Vec<String>,
 }
@@ -120,6 +131,13 @@ impl Builder {
             .wasm_toolchain_for(&request.crate_dir)
             .await?;
         let started = Instant::now();
+        // Quicker than cargo, so its mistakes are told first.
+        let graph = match &request.entry {
+            Some(entry) => {
+                Some(entry::collect(entry, &request.crate_dir).map_err(BuildError::Entry)?)
+            }
+            None => None,
+        };
         let workspace = self.workspace(&request.crate_dir, &toolchain).await?;
         let compiled = cargo::compile(
             request,
@@ -131,19 +149,40 @@ impl Builder {
         .await?;
         let cargo = started.elapsed();
         let glue = self.glue(request, &compiled).await?;
-        let exports = exports::find(&glue.js, &request.durable_objects);
-        let bundle = bundle::assemble(&glue, &exports, request.profile);
+        let rust = exports::find(&glue.js, &request.durable_objects);
+        let mut inputs = inputs::read(&compiled, &workspace, &request.crate_dir);
+        let mut warnings = compiled.warnings;
+        let symbols = Symbols::of(glue.unstripped.clone());
+        let (bundle, exports, symbols) = match graph {
+            None => {
+                let bundle = bundle::assemble(&glue, &rust, request.profile);
+                (bundle, rust, symbols)
+            }
+            Some(mut graph) => {
+                inputs.paths.append(&mut graph.read);
+                warnings.append(&mut graph.warnings);
+                let symbols = symbols.with_glue(graph.made());
+                let declared = &request.durable_objects;
+                let (bundle, exports) = graph.link(&glue, &rust, declared, request.profile);
+                (bundle, exports, symbols)
+            }
+        };
         Ok(Build {
-            symbols: Symbols::of(glue.unstripped),
+            symbols,
             bundle,
             exports,
-            inputs: inputs::read(&compiled, &workspace, &request.crate_dir),
-            warnings: compiled.warnings,
+            inputs,
+            warnings,
             timings: Timings {
                 cargo,
                 bindgen: started.elapsed().saturating_sub(cargo),
             },
         })
+    }
+
+    /// Runs a command that a build needs before; dropping the future stops all of it.
+    pub async fn run_step(&self, step: &BuildStep) -> Result<(), BuildError> {
+        step::run(step, self.reporter.as_ref()).await
     }
 
     async fn workspace(
@@ -187,6 +226,7 @@ impl Builder {
             &self.provisioner,
         )
         .await?;
+        entry::check_snippets(&glue.snippets, &compiled.package)?;
         self.last
             .lock()
             .await

@@ -14,18 +14,56 @@ const EMAIL: &str = include_str!("email.js");
 
 /// The text of the main module.
 pub(crate) fn write(exports: &Exports, profile: Profile) -> String {
+    module(exports, profile, "index.js", "")
+}
+
+/// The same for JavaScript to import, around the glue module of that name: what `worker-build`
+/// exports in any of its versions is exported.
+pub(crate) fn write_library(exports: &Exports, profile: Profile, glue: &str) -> String {
+    let mut js = module(exports, profile, glue, " $default");
+    js.push('\n');
+    for handler in &exports.handlers {
+        let body = call(handler, profile, "env", "ctx");
+        let _ = writeln!(js, "const ${handler} = (event, env, ctx) => {body};");
+        let _ = writeln!(js, "export {{ ${handler} as {handler} }};");
+        // The default export was an object of handlers before it was a class.
+        let _ = writeln!(js, "$default.{handler} = ${handler};");
+    }
+    for method in &exports.methods {
+        let _ = writeln!(
+            js,
+            "const ${method} = (...args) => run(() => app.{method}(...args));"
+        );
+        let _ = writeln!(js, "export {{ ${method} as {method} }};");
+    }
+    if !exports.others.is_empty() {
+        let names = exports.others.join(", ");
+        let _ = writeln!(js, "export {{ {names} }} from \"./{glue}\";");
+    }
+    js
+}
+
+/// How a handler is called with an event.
+fn call(handler: &str, profile: Profile, env: &str, ctx: &str) -> String {
+    let call = format!("run(() => app.{handler}(event, {env}, {ctx}))");
+    match (handler, profile) {
+        ("fetch", Profile::Dev) => format!("answer({call})"),
+        ("email", Profile::Dev) => format!("settle(event, (event) => {call})"),
+        _ => call,
+    }
+}
+
+fn module(exports: &Exports, profile: Profile, glue: &str, class: &str) -> String {
     let mut js = String::with_capacity(RECOVERY.len() + 2048);
     js.push_str("import { DurableObject, WorkerEntrypoint } from \"cloudflare:workers\";\n");
-    js.push_str("import * as app from \"./index.js\";\n\n");
+    let _ = writeln!(js, "import * as app from \"./{glue}\";\n");
     js.push_str(RECOVERY);
-    js.push_str("\nexport default class extends WorkerEntrypoint {\n");
+    let _ = writeln!(
+        js,
+        "\nexport default class{class} extends WorkerEntrypoint {{"
+    );
     for handler in &exports.handlers {
-        let call = format!("run(() => app.{handler}(event, this.env, this.ctx))");
-        let body = match (handler.as_str(), profile) {
-            ("fetch", Profile::Dev) => format!("answer({call})"),
-            ("email", Profile::Dev) => format!("settle(event, (event) => {call})"),
-            _ => call,
-        };
+        let body = call(handler, profile, "this.env", "this.ctx");
         let _ = writeln!(js, "  {handler}(event) {{ return {body}; }}");
     }
     for method in &exports.methods {
@@ -95,10 +133,14 @@ mod tests {
             methods: vec!["add".to_owned()],
             durable_objects: vec![class("Counter", &["alarm", "fetch"])],
             entrypoints: vec![class("Admin", &["audit"])],
+            others: vec!["Order".to_owned()],
+            open: false,
         };
         let dev = write(&exports, Profile::Dev);
         insta::assert_snapshot!(dev.replace(RECOVERY, "// recovery\n"));
         let release = write(&exports, Profile::Release);
         assert!(release.contains("fetch(event) { return run("));
+        let library = write_library(&exports, Profile::Dev, "index_bg.js");
+        insta::assert_snapshot!(library.replace(RECOVERY, "// recovery\n"));
     }
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use wasmparser::{Parser, Payload, TypeRef};
 
+use crate::bundle::{GLUE, MAIN};
 use crate::dwarf::Lines;
 use crate::imports;
 
@@ -17,6 +18,8 @@ pub struct Symbols {
     wasm: Bytes,
     names: Arc<OnceLock<BTreeMap<u32, String>>>,
     bodies: Arc<OnceLock<Bodies>>,
+    /// The names of modules that are not the user's.
+    glue: Arc<[String]>,
 }
 
 /// The functions by where their bodies begin, counted from the beginning of the module, with where
@@ -36,12 +39,23 @@ impl Symbols {
             wasm,
             names: Arc::default(),
             bodies: Arc::default(),
+            glue: [MAIN, GLUE].map(str::to_owned).into(),
         }
+    }
+
+    /// Where other modules than usual are not the user's.
+    #[must_use]
+    pub(crate) fn with_glue(mut self, modules: Vec<String>) -> Self {
+        self.glue = modules.into();
+        self
     }
 
     /// Of a module that was kept from an earlier build: what [`Self::module`] gave.
     pub fn from_module(wasm: Bytes) -> Self {
-        Self::of(wasm)
+        // Either way of building may have made it.
+        let around_javascript = ["build/index.js", "build/index_bg.js"];
+        let modules = [MAIN, GLUE].into_iter().chain(around_javascript);
+        Self::of(wasm).with_glue(modules.map(str::to_owned).collect())
     }
 
     /// The module itself, to be kept for later.
@@ -59,7 +73,7 @@ impl Symbols {
         let mut lines = Vec::new();
         for line in text.lines() {
             match Frame::parse(line) {
-                None if is_glue(line) => {}
+                None if self.is_glue(line) => {}
                 None => lines.push(line.to_owned()),
                 Some(frame) => {
                     let name = self.readable(&frame);
@@ -70,6 +84,21 @@ impl Symbols {
             }
         }
         lines.join("\n")
+    }
+
+    /// A frame of the JavaScript around the module, which is not the user's:
+    /// `    at Object.fetch (build/index.js:12:3)`.
+    fn is_glue(&self, line: &str) -> bool {
+        let Some(frame) = line.trim_start().strip_prefix("at ") else {
+            return false;
+        };
+        let place = frame.rsplit_once('(').map_or(frame, |(_, place)| place);
+        let place = place.strip_prefix("async ").unwrap_or(place);
+        let place = place.strip_prefix("file:///bundle/").unwrap_or(place);
+        self.glue
+            .iter()
+            .filter_map(|module| place.strip_prefix(module.as_str()))
+            .any(|rest| rest.starts_with(':'))
     }
 
     fn function(&self, frame: &Frame<'_>) -> Option<u32> {
@@ -148,12 +177,6 @@ pub(crate) fn plain(name: &str) -> String {
 
 fn is_hash(text: &str) -> bool {
     text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-/// A frame of the JavaScript around the module, which is not the user's.
-fn is_glue(line: &str) -> bool {
-    line.trim_start().starts_with("at ")
-        && (line.contains("index.js:") || line.contains("worker.js:"))
 }
 
 /// ` (/app/src/page.rs:12)`, or nothing.
@@ -257,6 +280,18 @@ mod tests {
         assert_eq!(
             symbols.symbolise(text),
             "Error: Rust panic: boom\n    at todo::page::render\n    at todo::Store<[u8]>::open"
+        );
+    }
+
+    #[test]
+    fn frames_of_the_users_javascript_stay() {
+        let text = "Error: boom\n    at wasm://wasm/todo.wasm-1:wasm-function[1]:0x20\n    at run (build/index.js:9:1)\n    at async Object.fetch (src/index.js:1:2)\n    at worker.js:3:4";
+        let symbols = symbols(&[(1, "todo::page")]);
+        let names = ["build/index.js", "build/index_bg.js"];
+        let symbols = symbols.with_glue(names.map(str::to_owned).to_vec());
+        assert_eq!(
+            symbols.symbolise(text),
+            "Error: boom\n    at todo::page\n    at async Object.fetch (src/index.js:1:2)\n    at worker.js:3:4"
         );
     }
 

@@ -118,3 +118,46 @@ async fn axum_and_the_http_crate_answer() {
     assert!(answer.body.contains("the secret of this route"));
     assert_eq!(host.get("/hello/again").await.body, "hello again");
 }
+
+#[tokio::test]
+async fn javascript_around_the_crate_is_the_worker() {
+    let package = Package::everything("everything")
+        .with_file("js/entry.js", include_str!("crates/entry.js"))
+        .with_file("js/page.html", "<h1>page</h1>");
+    let build = package.build_around("js/entry.js").await;
+    let names: Vec<_> = build
+        .bundle
+        .modules
+        .iter()
+        .map(|module| module.name.as_str())
+        .filter(|name| !name.contains("/snippets/"))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "js/entry.js",
+            "build/index.js",
+            "build/index_bg.js",
+            "build/index_bg.wasm",
+            "js/page.html"
+        ]
+    );
+    assert!(build.inputs.paths.contains(&package.path("js/page.html")));
+
+    let host = Host::runs(&build).await;
+    assert_eq!(host.get("/page").await.body, "<h1>page</h1>");
+    assert_eq!(host.get("/").await.body, "hello");
+    assert_eq!(host.get("/as-an-object").await.body, "hello");
+    assert_eq!(
+        host.get("/wasm").await.body,
+        "[object WebAssembly.Module] 3"
+    );
+    assert_eq!(
+        host.get("/object/count").await.body,
+        "1 stored, 1 in memory"
+    );
+    assert_eq!(host.get("/doubled").await.body, "0 twice");
+    // A panic ends the instance as it does without JavaScript around it.
+    assert_eq!(host.get("/panic").await.status, 500);
+    assert_eq!(host.get("/").await.body, "hello");
+}

@@ -56,6 +56,8 @@ impl Context<'_> {
             packages.insert(worker.id.clone(), of_worker);
         }
         let builder = Builder::new(provisioner, self.reporter());
+        self.build_steps(&builder, stack, stack.workers.iter(), profile.into())
+            .await?;
         let mut builds = BTreeMap::new();
         for worker in &stack.workers {
             let request = tiny_dev::build_request(worker, profile.into());
@@ -102,7 +104,10 @@ fn code(bundle: &Bundle) -> Code {
         name: module.name.clone(),
         kind: match module.kind {
             ModuleKind::Esm => tiny_cloudflare::ModuleKind::EsModule,
+            ModuleKind::CommonJs => tiny_cloudflare::ModuleKind::CommonJs,
             ModuleKind::Wasm => tiny_cloudflare::ModuleKind::Wasm,
+            ModuleKind::Text => tiny_cloudflare::ModuleKind::Text,
+            ModuleKind::Data => tiny_cloudflare::ModuleKind::Data,
         },
         content: module.body.clone(),
     });

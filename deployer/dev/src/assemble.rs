@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use tiny_builder::{Build, BuildRequest, Bundle, ModuleKind, Profile};
-use tiny_manifest::Binding;
+use tiny_builder::{
+    Build, BuildRequest, Bundle, Entry, Exports, ModuleKind, ModuleRule, Profile, RuleKind,
+};
+use tiny_manifest::{Binding, ModuleType};
 use tiny_runtime as runtime;
 
 use crate::external;
@@ -25,12 +27,45 @@ pub fn build_request(worker: &tiny_manifest::Worker, profile: Profile) -> BuildR
         crate_dir: worker.crate_dir.clone(),
         profile,
         features: worker.features.clone(),
+        default_features: worker.default_features,
+        rustflags: worker.rustflags.clone(),
+        entry: worker.entry.as_ref().map(|written| entry(worker, written)),
         durable_objects: worker
             .durable_objects
             .iter()
             .filter(|object| object.worker.is_none())
             .map(|object| object.class.clone())
             .collect(),
+    }
+}
+
+/// Since this day the runtime has Node.js's modules unless told otherwise.
+const NODE_SINCE: &str = "2026-08-04";
+
+fn entry(worker: &tiny_manifest::Worker, written: &tiny_manifest::Entry) -> Entry {
+    let has = |flag: &str| worker.compatibility_flags.iter().any(|found| found == flag);
+    let kind = |kind| match kind {
+        ModuleType::EsModule => RuleKind::Esm,
+        ModuleType::CommonJs => RuleKind::CommonJs,
+        ModuleType::Text => RuleKind::Text,
+        ModuleType::Data => RuleKind::Data,
+        ModuleType::CompiledWasm => RuleKind::Wasm,
+    };
+    Entry {
+        path: written.path.clone(),
+        root: written.root.clone(),
+        rules: written
+            .rules
+            .iter()
+            .map(|rule| ModuleRule {
+                kind: kind(rule.kind),
+                globs: rule.globs.clone(),
+                fallthrough: rule.fallthrough,
+            })
+            .collect(),
+        node_compat: has("nodejs_compat")
+            || has("nodejs_compat_v2")
+            || (worker.compatibility_date.as_str() >= NODE_SINCE && !has("no_nodejs_compat")),
     }
 }
 
@@ -43,7 +78,10 @@ pub fn modules(bundle: &Bundle) -> Vec<runtime::Module> {
             name: module.name.clone(),
             kind: match module.kind {
                 ModuleKind::Esm => runtime::ModuleKind::Esm,
+                ModuleKind::CommonJs => runtime::ModuleKind::CommonJs,
                 ModuleKind::Wasm => runtime::ModuleKind::Wasm,
+                ModuleKind::Text => runtime::ModuleKind::Text,
+                ModuleKind::Data => runtime::ModuleKind::Data,
             },
             body: module.body.clone(),
         })
@@ -85,30 +123,29 @@ pub(crate) fn assemble(
     })
 }
 
+/// What a build step was to make must be there.
+pub fn check_products(worker: &tiny_manifest::Worker) -> Result<(), Mismatch> {
+    match (&worker.build, &worker.assets) {
+        (Some(step), Some(assets)) if !assets.directory.is_dir() => Err(Mismatch {
+            message: format!(
+                "the build step of worker `{}` did not make the assets folder {}",
+                worker.id, assets.directory
+            ),
+            help: format!(
+                "let `{}` write there, or correct `directory` in the worker's `assets`",
+                step.command.trim()
+            ),
+        }),
+        _ => Ok(()),
+    }
+}
+
 /// What the manifest promises of the code must be there.
 pub fn check(worker: &tiny_manifest::Worker, build: &Build) -> Result<(), Mismatch> {
     let exports = &build.exports;
     for object in &worker.durable_objects {
         if object.worker.is_none() && !exports.has_durable_object(&object.class) {
-            let known: Vec<_> = exports
-                .durable_objects
-                .iter()
-                .map(|class| class.name.as_str())
-                .collect();
-            return Err(Mismatch {
-                message: format!(
-                    "worker `{}` binds the class `{}`, which its crate does not export",
-                    worker.id, object.class
-                ),
-                help: if known.is_empty() {
-                    format!(
-                        "mark a struct with `#[durable_object]` and name it `{}`",
-                        object.class
-                    )
-                } else {
-                    format!("it exports {}", known.join(", "))
-                },
-            });
+            return Err(missing_class(worker, &object.class, exports));
         }
     }
     let needs = [
@@ -116,17 +153,59 @@ pub fn check(worker: &tiny_manifest::Worker, build: &Build) -> Result<(), Mismat
         ("scheduled", !worker.crons.is_empty(), "has crons"),
     ];
     for (handler, needed, why) in needs {
-        if needed && !exports.handlers.iter().any(|found| found == handler) {
+        if needed && !exports.may_handle(handler) {
+            let help = match &worker.entry {
+                None => format!("add a function with `#[event({handler})]`"),
+                Some(entry) => format!(
+                    "add a method `{handler}` to the default export of {}, or a function with `#[event({handler})]` \
+                     where that is the Rust module's own",
+                    entry.path.file_name().unwrap_or_default()
+                ),
+            };
             return Err(Mismatch {
                 message: format!(
                     "worker `{}` {why}, but handles no `{handler}` event",
                     worker.id
                 ),
-                help: format!("add a function with `#[event({handler})]`"),
+                help,
             });
         }
     }
     Ok(())
+}
+
+fn missing_class(worker: &tiny_manifest::Worker, class: &str, exports: &Exports) -> Mismatch {
+    let known: Vec<_> = exports
+        .durable_objects
+        .iter()
+        .map(|class| class.name.as_str())
+        .collect();
+    let (exporter, mut help) = match &worker.entry {
+        None => (
+            "crate",
+            format!("mark a struct with `#[durable_object]` and name it `{class}`"),
+        ),
+        Some(entry) => {
+            let file = entry.path.file_name().unwrap_or_default();
+            let rust = "where the Rust module is imported from";
+            (
+                "entry",
+                format!(
+                    "add `export {{ {class} }} from \"…/build/index.js\"` to {file}, {rust}, or a class `{class}`"
+                ),
+            )
+        }
+    };
+    if !known.is_empty() {
+        help = format!("it exports {}", known.join(", "));
+    }
+    Mismatch {
+        message: format!(
+            "worker `{}` binds the class `{class}`, which its {exporter} does not export",
+            worker.id
+        ),
+        help,
+    }
 }
 
 fn one(

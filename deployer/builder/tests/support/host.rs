@@ -173,7 +173,10 @@ fn config(build: &Build) -> String {
     for module in &build.bundle.modules {
         let kind = match module.kind {
             ModuleKind::Esm => "esModule",
+            ModuleKind::CommonJs => "commonJsModule",
             ModuleKind::Wasm => "wasm",
+            ModuleKind::Text => "text",
+            ModuleKind::Data => "data",
         };
         let name = &module.name;
         let _ = writeln!(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::TempDir;
-use tiny_builder::{Build, BuildError, BuildRequest, Builder, Profile};
+use tiny_builder::{Build, BuildError, BuildRequest, Builder, Entry, Profile};
 use tiny_provision::{Provisioner, Silent};
 use tokio::sync::OnceCell;
 
@@ -97,12 +97,29 @@ impl Package {
             crate_dir: Utf8PathBuf::from(self.path("").as_str().trim_end_matches('/')),
             profile,
             features: Vec::new(),
+            default_features: true,
+            rustflags: Vec::new(),
+            entry: None,
             durable_objects: Vec::new(),
         }
     }
 
     pub async fn build(&self) -> Build {
         let built = builder().build(&self.request(Profile::Dev)).await;
+        built.unwrap_or_else(|error| panic!("{}: {}", self.name, told(&error)))
+    }
+
+    /// With this file of the package as the worker, around its code.
+    pub async fn build_around(&self, entry: &str) -> Build {
+        let mut request = self.request(Profile::Dev);
+        request.entry = Some(Entry {
+            path: self.path(entry),
+            root: request.crate_dir.clone(),
+            rules: Vec::new(),
+            node_compat: true,
+        });
+        request.durable_objects = vec!["Doubled".to_owned()];
+        let built = builder().build(&request).await;
         built.unwrap_or_else(|error| panic!("{}: {}", self.name, told(&error)))
     }
 

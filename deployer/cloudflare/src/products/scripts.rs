@@ -23,6 +23,7 @@ pub struct Module {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ModuleKind {
     EsModule,
+    CommonJs,
     Wasm,
     Text,
     Data,
@@ -34,6 +35,7 @@ impl ModuleKind {
     fn content_type(self) -> &'static str {
         match self {
             Self::EsModule => "application/javascript+module",
+            Self::CommonJs => "application/javascript",
             Self::Wasm => "application/wasm",
             Self::Text => "text/plain",
             Self::Data => "application/octet-stream",
