@@ -10,6 +10,7 @@ mod alchemy;
 mod backups;
 mod bindings;
 mod browser;
+mod building;
 mod cli;
 mod compared;
 mod deploy;

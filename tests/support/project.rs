@@ -73,9 +73,21 @@ impl Tiny {
 
     /// The workers that touch every kind of binding.
     pub fn bindings(name: &str) -> Self {
-        static COPY: OnceLock<Utf8PathBuf> = OnceLock::new();
-        let copy = COPY.get_or_init(|| BINDINGS.copy("code-of-bindings"));
-        Self::sharing(name, BINDINGS.manifest, copy).with_token(".env")
+        Self::sharing(name, BINDINGS.manifest, shared_bindings()).with_token(".env")
+    }
+
+    /// A folder with just these files, in whose manifest `CRATE` stands for the second one of those
+    /// workers, and in whose JavaScript for its path from there.
+    pub fn around_second(name: &str, files: &[(&str, &str)]) -> Self {
+        let crate_dir = shared_bindings().with_file_name("second");
+        let project = Self::empty(name, files);
+        let inside = crate_dir.strip_prefix(workspace_of_tests()).unwrap();
+        let from = format!("../../{inside}");
+        files.iter().fold(project, |project, (path, _)| {
+            let script = Utf8Path::new(path).extension() == Some("js");
+            let stands_for = if script { &from } else { crate_dir.as_str() };
+            project.with(path, |text| text.replace("CRATE", stands_for))
+        })
     }
 
     /// The same with code of the test's own, to be edited.
@@ -289,6 +301,12 @@ impl Code {
         }
         root
     }
+}
+
+/// The copy of the workers with bindings that is the same for all who do not edit it.
+fn shared_bindings() -> &'static Utf8Path {
+    static COPY: OnceLock<Utf8PathBuf> = OnceLock::new();
+    COPY.get_or_init(|| BINDINGS.copy("code-of-bindings"))
 }
 
 /// The copy of the todo app that is the same for all who do not edit it.

@@ -80,8 +80,14 @@ impl DevOutput {
             DevEvent::Change { paths } => {
                 printer.say(&format!("  {} {}", "changed".dimmed(), names(&paths)));
             }
-            DevEvent::BuildFailed { title, message } => {
-                printer.block(&message);
+            DevEvent::BuildFailed {
+                title,
+                message,
+                told,
+            } => {
+                if !printer.has_noted(told) {
+                    printer.block(&message);
+                }
                 printer.error(
                     &title,
                     Some("the last good worker goes on serving; save a fix to go on"),
@@ -277,7 +283,7 @@ fn as_json(event: &DevEvent) -> serde_json::Value {
             json!({"event": "ready", "url": url, "ms": ms(elapsed), "others": others})
         }
         DevEvent::Change { paths } => json!({"event": "change", "paths": paths}),
-        DevEvent::BuildFailed { title, message } => {
+        DevEvent::BuildFailed { title, message, .. } => {
             json!({"event": "build_failed", "title": title, "message": strip_str(message).to_string()})
         }
         DevEvent::Reload(times) => json!({

@@ -58,6 +58,11 @@ impl Printer {
         }
     }
 
+    /// Whether remarks were shown, and with them a text that was `told` line by line.
+    pub(crate) fn has_noted(&self, told: bool) -> bool {
+        told && self.verbosity > Verbosity::Quiet && !self.json
+    }
+
     /// Said only with `-v`.
     pub(crate) fn detail(&self, text: &str) {
         if self.verbosity == Verbosity::Verbose && !self.json {

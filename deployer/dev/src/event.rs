@@ -30,8 +30,10 @@ pub enum DevEvent {
     BuildFailed {
         /// One line: what failed.
         title: String,
-        /// The compiler's text, with ANSI colours.
+        /// The text of the compiler or of the build step, with ANSI colours.
         message: String,
+        /// The reporter was given that text already, line by line.
+        told: bool,
     },
     /// New code serves.
     Reload(Reloaded),

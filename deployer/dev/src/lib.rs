@@ -11,12 +11,14 @@ mod options;
 mod packages;
 mod project;
 mod session;
+mod steps;
 mod watch;
 
-pub use assemble::{Mismatch, build_request, check, modules};
+pub use assemble::{Mismatch, build_request, check, check_products, modules};
 pub use error::DevError;
 pub use event::{Command, DevEvent, Reloaded};
 pub use front::{BusyWorker, RequestLine, Work};
 pub use options::DevOptions;
 pub use packages::{npm_packages, packages};
 pub use session::{own_program, run};
+pub use steps::build_step;

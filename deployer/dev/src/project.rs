@@ -59,20 +59,37 @@ impl Project {
         )
         .map_err(DevError::Manifest)?;
         let secrets = SecretValues::for_dev(&stack.root, &options.stage)?;
-        let mut assets = BTreeMap::new();
-        for worker in &stack.workers {
-            if let Some(config) = &worker.assets {
-                let packages = packages(worker, provisioner).await?;
-                let loaded = Assets::load(assets_config(config, packages))?;
-                assets.insert(worker.id.clone(), Arc::new(loaded));
-            }
-        }
-        Ok(Self {
+        let mut project = Self {
             folder: options.folder.clone(),
             stack,
             secrets,
-            assets,
-        })
+            assets: BTreeMap::new(),
+        };
+        project.load_assets(provisioner).await?;
+        Ok(project)
+    }
+
+    /// Loads static files that are not loaded yet, apart from those that a build step has yet to
+    /// make. Says whether there were any.
+    pub(crate) async fn load_assets(
+        &mut self,
+        provisioner: &Provisioner,
+    ) -> Result<bool, DevError> {
+        let mut any = false;
+        for worker in &self.stack.workers {
+            let Some(config) = &worker.assets else {
+                continue;
+            };
+            let to_be_made = worker.build.is_some() && !config.directory.is_dir();
+            if to_be_made || self.assets.contains_key(&worker.id) {
+                continue;
+            }
+            let packages = packages(worker, provisioner).await?;
+            let loaded = Assets::load(assets_config(config, packages))?;
+            self.assets.insert(worker.id.clone(), Arc::new(loaded));
+            any = true;
+        }
+        Ok(any)
     }
 
     /// What of the static files is ignored, with its place below the root.
@@ -157,6 +174,8 @@ impl Project {
             set.files.insert(worker.crate_dir.join("Cargo.toml"));
             set.files.insert(worker.crate_dir.join("build.rs"));
             set.trees.insert(worker.crate_dir.join("src"));
+            set.files
+                .extend(worker.entry.iter().map(|entry| entry.path.clone()));
             set.trees
                 .extend(worker.assets.iter().map(|assets| assets.directory.clone()));
         }
@@ -197,7 +216,7 @@ impl Project {
         touched
     }
 
-    fn worker_assets(&self) -> impl Iterator<Item = &Utf8PathBuf> {
+    pub(crate) fn worker_assets(&self) -> impl Iterator<Item = &Utf8PathBuf> {
         self.stack
             .workers
             .iter()

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use camino::Utf8Path;
 use camino::Utf8PathBuf;
-use tiny_builder::{Build, BuildError, Builder};
+use tiny_builder::{Build, BuildError, Builder, Inputs};
 use tiny_provision::{Provisioner, Reporter};
 use tiny_runtime::{Crons, Due, Prepared, Runtime, RuntimeEvent};
 use tokio::sync::{mpsc, watch};
@@ -24,7 +24,8 @@ use crate::event::{Command, DevEvent};
 use crate::front::{Failure, Front, FrontEvent, FrontHandle, FrontOptions, Reload};
 use crate::options::DevOptions;
 use crate::project::{Claim, Project};
-use crate::watch::{Changes, Watcher};
+use crate::steps::Steps;
+use crate::watch::{Changes, WatchSet, Watcher};
 
 use build::Building;
 use settings::Reading;
@@ -44,6 +45,12 @@ pub(crate) enum Event {
         number: u64,
         outcome: Result<BTreeMap<String, Build>, (String, BuildError)>,
     },
+    Step {
+        number: u64,
+        step: usize,
+        at: Instant,
+        phase: Phase,
+    },
     Provisioned(Result<tiny_runtime::Programs, DevError>),
     Runtime(RuntimeEvent),
     Front(FrontEvent),
@@ -53,6 +60,13 @@ pub(crate) enum Event {
         outcome: Result<String, String>,
     },
     Command(Command),
+}
+
+/// What a build step does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Started,
+    Ended { well: bool },
 }
 
 struct Session<'a> {
@@ -75,6 +89,11 @@ struct Session<'a> {
     runtime: Option<Runtime>,
     /// The last good build of each worker.
     builds: BTreeMap<String, Build>,
+    /// What the build read that failed last.
+    failed_inputs: Inputs,
+    steps: Steps,
+    /// What is watched without the build steps.
+    sources: WatchSet,
     reading: Option<Reading>,
     reading_number: u64,
     building: Option<Building>,
@@ -209,6 +228,9 @@ async fn run_here(
         url,
         runtime: None,
         builds: BTreeMap::new(),
+        failed_inputs: Inputs::default(),
+        steps: Steps::default(),
+        sources: WatchSet::default(),
         reading: None,
         reading_number: 0,
         building: None,
@@ -224,6 +246,9 @@ async fn run_here(
     };
     session.front.allow_hosts(session.project.stack.dev_hosts());
     session.desk.set_assets(session.project.assets.clone());
+    session
+        .steps
+        .adopt(&session.project.stack, session.options.stage.as_str());
     session.watch();
     session.complain(&BTreeSet::new());
     session.provision();
@@ -307,6 +332,12 @@ impl Session<'_> {
             Event::Changed(changes) => self.changed(changes).await?,
             Event::Read { number, project } => self.read(number, *project),
             Event::Built { number, outcome } => self.built(number, outcome).await?,
+            Event::Step {
+                number,
+                step,
+                at,
+                phase,
+            } => self.step(number, step, at, phase).await?,
             Event::Provisioned(programs) => self.provisioned(programs?).await?,
             Event::Runtime(event) => self.runtime_said(event).await?,
             Event::Front(FrontEvent::Request(line)) => self.say(DevEvent::Request(line)),
@@ -321,6 +352,7 @@ impl Session<'_> {
             Event::Command(Command::Quit) => {}
             Event::Command(Command::Rebuild) => {
                 self.stale = true;
+                self.steps.repeat();
                 self.build(Instant::now());
             }
             Event::Command(Command::Hibernate) => self.hibernate().await,
@@ -335,6 +367,11 @@ impl Session<'_> {
 
     /// Shows a failure in pages and to the listener; what served before goes on serving.
     fn fail(&self, title: &str, text: &str) {
+        self.fail_as(title, text, false);
+    }
+
+    /// `told` says that the reporter has the text already.
+    fn fail_as(&self, title: &str, text: &str, told: bool) {
         self.front.show_failure(Some(Failure {
             title: title.to_owned(),
             text: anstream::adapter::strip_str(text).to_string(),
@@ -342,6 +379,7 @@ impl Session<'_> {
         self.say(DevEvent::BuildFailed {
             title: title.to_owned(),
             message: text.to_owned(),
+            told,
         });
     }
 
@@ -350,6 +388,11 @@ impl Session<'_> {
         let mut set = self.project.watch_set(&self.options);
         for build in self.builds.values() {
             set.add_inputs(&build.inputs);
+        }
+        set.add_inputs(&self.failed_inputs);
+        self.sources.clone_from(&set);
+        for path in self.steps.watch() {
+            set.add(path);
         }
         self.watcher.set(set);
     }
@@ -361,13 +404,24 @@ impl Session<'_> {
             return Ok(());
         }
         let touched = self.project.touched(&changes.paths, &self.options);
-        self.say(DevEvent::Change {
-            paths: changes.paths.iter().cloned().collect(),
-        });
+        let mut by_user = Vec::new();
+        for path in &changes.paths {
+            if !self.steps.changed(path, changes.seen) {
+                by_user.push(path.clone());
+            }
+        }
+        let edited = by_user.iter().any(|path| self.sources.covers(path));
+        // A step that failed is due, and must not run again for what it wrote itself.
+        let repeat = !by_user.is_empty() && self.steps.any_due();
+        if !by_user.is_empty() {
+            self.say(DevEvent::Change { paths: by_user });
+        }
         if touched.settings {
             self.reread(changes.seen);
-        } else if touched.sources {
+        } else if !self.steps.running() && (repeat || (touched.sources && edited)) {
             self.build(changes.seen);
+        } else if self.building.is_none() {
+            self.settle();
         }
         if touched.assets {
             self.assets_changed(&changes);

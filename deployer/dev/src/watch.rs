@@ -28,6 +28,17 @@ impl WatchSet {
         self.files.contains(path) || self.trees.iter().any(|tree| path.starts_with(tree))
     }
 
+    /// Adds what a person named: a file or a folder, which may not be there yet.
+    pub(crate) fn add(&mut self, path: &Utf8Path) {
+        if path.is_file() {
+            self.files.insert(path.to_owned());
+        } else {
+            // To see it appear.
+            self.files.insert(path.to_owned());
+            self.trees.insert(path.to_owned());
+        }
+    }
+
     /// What a build was made from. A build script may watch a folder.
     pub(crate) fn add_inputs(&mut self, inputs: &Inputs) {
         for path in &inputs.paths {
@@ -123,6 +134,18 @@ impl Watcher {
         }
         self.folders = watched;
         self.set = set;
+    }
+
+    /// Watches folders anew that may have been deleted and made again: with the folder that it was
+    /// put on, a watch is gone.
+    pub(crate) fn renew<'a>(&mut self, trees: impl Iterator<Item = &'a Utf8PathBuf>) {
+        for tree in trees {
+            if self.folders.remove(&(tree.clone(), true)) {
+                // It may be gone already.
+                let _ = self.inner.unwatch(tree.as_std_path());
+            }
+        }
+        self.set(self.set.clone());
     }
 
     /// Those of the paths that are watched on purpose, not because they lie beside one that is.

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -5,6 +6,7 @@ use clap::Args;
 use owo_colors::OwoColorize as _;
 use serde_json::json;
 use tiny_builder::{Build, BuildError, Builder, Bundle, Profile};
+use tiny_manifest::{Stack, Worker};
 
 use super::Context;
 use crate::exit::Failure;
@@ -55,6 +57,9 @@ impl BuildArgs {
         } else {
             Profile::Dev
         };
+        context
+            .build_steps(&builder, &stack, workers.iter().copied(), profile)
+            .await?;
         for worker in workers {
             tiny_dev::packages(worker, &provisioner)
                 .await
@@ -85,10 +90,41 @@ impl BuildArgs {
 impl Context<'_> {
     /// The compiler's own text says it best.
     pub(crate) fn build_failure(&self, error: &BuildError) -> Failure {
-        if let Some(rendered) = error.rendered() {
+        if let Some(rendered) = error.rendered()
+            && !self.printer.has_noted(error.was_told())
+        {
             self.printer.block(rendered);
         }
         Failure::from_diagnostic(error)
+    }
+
+    /// Makes what is not Rust of these workers; what several have in common is made once.
+    pub(crate) async fn build_steps(
+        &self,
+        builder: &Builder,
+        stack: &Stack,
+        workers: impl Iterator<Item = &Worker>,
+        profile: Profile,
+    ) -> Result<(), Failure> {
+        let workers: Vec<_> = workers.collect();
+        let mut done = BTreeSet::new();
+        for worker in &workers {
+            let step = tiny_dev::build_step(worker, stack.stage.as_str(), profile);
+            if let Some(step) = step
+                && !done.contains(&step)
+            {
+                builder
+                    .run_step(&step)
+                    .await
+                    .map_err(|error| self.build_failure(&error))?;
+                done.insert(step);
+            }
+        }
+        for worker in workers {
+            tiny_dev::check_products(worker)
+                .map_err(|mismatch| Failure::failed(mismatch.message).with_help(mismatch.help))?;
+        }
+        Ok(())
     }
 }
 

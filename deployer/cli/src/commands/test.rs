@@ -82,8 +82,14 @@ impl TestArgs {
         let environment = loop {
             match happened.recv().await {
                 Some(DevEvent::Ready { url, others, .. }) => break environment(stack, url, others),
-                Some(DevEvent::BuildFailed { title, message }) => {
-                    printer.block(&message);
+                Some(DevEvent::BuildFailed {
+                    title,
+                    message,
+                    told,
+                }) => {
+                    if !printer.has_noted(told) {
+                        printer.block(&message);
+                    }
                     return Err(Failure::failed(title).with_help(
                         "the tests were not run; `tiny dev` shows the same".to_owned(),
                     ));

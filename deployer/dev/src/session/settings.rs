@@ -96,6 +96,8 @@ impl Session<'_> {
                 .iter()
                 .any(|worker| worker.id == *id)
         });
+        self.steps
+            .adopt(&self.project.stack, self.options.stage.as_str());
         self.stale = true;
         self.watch();
         self.build(seen);
