@@ -17,6 +17,7 @@ mod deploy;
 mod dev;
 mod faults;
 mod hanging;
+mod init;
 mod lifetime;
 mod logs;
 mod long_lists;

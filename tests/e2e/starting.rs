@@ -34,64 +34,9 @@ async fn a_new_project_runs_as_it_is() {
     assert_eq!(dev.get("/elsewhere").await.status(), 404);
 }
 
-const WRANGLER: &str = r#"{
-  // A worker with a bit of everything.
-  "$schema": "node_modules/wrangler/config-schema.json",
-  "name": "Shop API",
-  "main": "build/index.js",
-  "build": { "command": "worker-build --release" },
-  "compatibility_date": "2026-10-01",
-  "workers_dev": false,
-  "routes": [
-    { "pattern": "shop.example.com", "custom_domain": true },
-    { "pattern": "example.com/api/*", "zone_name": "example.com" }
-  ],
-  "triggers": { "crons": ["0 4 * * *"] },
-  "vars": { "CURRENCY": "EUR", "LIMITS": { "cart": 50 } },
-  "kv_namespaces": [{ "binding": "CACHE", "id": "0123456789abcdef0123456789abcdef" }],
-  "r2_buckets": [{ "binding": "FILES", "bucket_name": "shop-files" }],
-  "d1_databases": [{ "binding": "DB", "database_name": "shop", "database_id": "x", "migrations_dir": "migrations" }],
-  "durable_objects": { "bindings": [{ "name": "CART", "class_name": "Cart" }] },
-  "migrations": [{ "tag": "v1", "new_sqlite_classes": ["Cart"] }],
-  "queues": {
-    "producers": [{ "binding": "ORDERS", "queue": "orders" }],
-    "consumers": [{ "queue": "orders", "max_batch_size": 5, "dead_letter_queue": "dead-orders" }]
-  },
-  "assets": { "directory": "./public", "binding": "ASSETS", "not_found_handling": "404-page" },
-  "observability": { "enabled": true },
-  "services": [{ "binding": "AUTH", "service": "auth" }],
-  "containers": [],
-  "env": {
-    "staging": { "vars": { "CURRENCY": "USD" }, "workers_dev": true },
-  },
-}"#;
-
-#[test]
-fn what_wrangler_was_told_becomes_a_manifest() {
-    let package = "[package]\nname = \"shop\"\n";
-    let files = [
-        ("Cargo.toml", package),
-        ("src/lib.rs", ""),
-        ("wrangler.jsonc", WRANGLER),
-        ("public/index.html", ""),
-        ("migrations/0001_first.sql", ""),
-    ];
-    let tiny = Tiny::empty("init", &files);
-    let output = tiny.run(&["init"]);
-    let told = text(&output.stderr);
-    assert!(output.status.success(), "{told}");
-    let manifest = fs_err::read_to_string(tiny.root().join("tiny.toml")).unwrap();
-    let told = told.replace(tiny.root().as_str(), "[project]");
-    insta::assert_snapshot!(format!("{manifest}\n---\n{told}"));
-
-    let again = tiny.run(&["init"]);
-    assert_eq!(again.status.code(), Some(1));
-    assert!(text(&again.stderr).contains("is there already"));
-}
-
 #[test]
 fn a_crate_without_wrangler_gets_the_least_that_runs() {
-    let package = "[package]\nname = \"my_worker\"\n";
+    let package = "[package]\nname = \"my_worker\"\n[lib]\ncrate-type = [\"cdylib\"]\n";
     let tiny = Tiny::empty("init-bare", &[("Cargo.toml", package), ("src/lib.rs", "")]);
     let output = tiny.run(&["init"]);
     assert!(output.status.success(), "{}", text(&output.stderr));

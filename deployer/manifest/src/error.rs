@@ -35,6 +35,16 @@ pub(crate) struct Problem {
     labels: Vec<LabeledSpan>,
 }
 
+/// One mistake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+    /// Where it is in its file, in bytes.
+    pub offset: Option<usize>,
+}
+
 impl Problem {
     pub(crate) fn new(message: String, help: Option<String>) -> Self {
         Self {
@@ -111,6 +121,16 @@ impl Errors {
     /// How many mistakes there are.
     pub fn count(&self) -> usize {
         self.problems.len()
+    }
+
+    /// The first mistake, for who means to correct it.
+    pub fn first(&self) -> Option<Mistake> {
+        let problem = self.problems.first()?;
+        Some(Mistake {
+            message: problem.message.clone(),
+            help: problem.help.clone(),
+            offset: problem.labels.first().map(LabeledSpan::offset),
+        })
     }
 
     /// Each mistake with its line, a caret and help.

@@ -27,7 +27,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 pub use allowed_hosts::{AllowedHosts, HostPattern};
 pub use binding::{Binding, DurableObject, Transfer};
-pub use error::Errors;
+pub use error::{Errors, Mistake};
 pub use names::{InvalidStage, StageName, as_id, physical_name};
 pub use private_folder::{PRIVATE_FOLDER, make_private_folder};
 pub use schema::schema;

@@ -1,160 +1,274 @@
-//! The bindings of a worker.
+//! What a worker reaches by name.
 
-use toml_edit::{InlineTable, Table, Value, value};
+use serde_json::{Map, Value, json};
 
-use super::convert::{Resources, resource_id, strings};
-use super::wrangler::{Named, Worker};
+use super::resources::{Kind, Resource, Use};
+use super::section::Section;
+use super::source::is_placeholder;
+use super::worker::Conversion;
 
-/// By name, with the resources that they need noted among `resources`.
-pub(super) fn bindings(from: &Worker, resources: &mut Resources, notes: &mut Vec<String>) -> Table {
-    let mut bound = Bound(Table::new());
-    bound.resources(from, resources);
-    bound.limits(from);
-    bound.mail(from);
-    bound.products(from);
-    bound.flags(from);
-    elsewhere(from, notes);
-    bound.0
+/// Hex digits of the id of a KV namespace.
+const NAMESPACE_ID: usize = 32;
+
+pub(super) fn bindings(conversion: &mut Conversion<'_>, section: &mut Section) {
+    namespaces(conversion, section);
+    buckets(conversion, section);
+    databases(conversion, section);
+    workers(conversion, section);
+    limits(conversion, section);
+    mail(conversion, section);
+    products(conversion, section);
+    flags(conversion, section);
 }
 
-struct Bound(Table);
-
-impl Bound {
-    fn add<'a>(&mut self, name: &str, pairs: impl IntoIterator<Item = (&'a str, Value)>) {
-        self.0[name] = value(InlineTable::from_iter(pairs));
+/// What a resource is on Cloudflare, unless somebody has yet to fill it in.
+fn live(
+    conversion: &mut Conversion<'_>,
+    what: &str,
+    binding: &str,
+    written: Option<String>,
+    is_one: impl Fn(&str) -> bool,
+) -> Option<String> {
+    let written = written?;
+    if !is_placeholder(&written) && is_one(&written) {
+        return Some(written);
     }
+    conversion.notes.say(format!(
+        "`{binding}` names no existing {what} (`{written}`): each stage gets one of its own; to use an existing one, set \
+         `import` in its table"
+    ));
+    None
+}
 
-    /// What the manifest describes itself.
-    fn resources(&mut self, from: &Worker, resources: &mut Resources) {
-        let mut note =
-            |kind: &'static str, binding: &str, name: Option<&str>, live: Option<&str>| {
-                let id = resource_id(binding, name);
-                let all = resources.entry(kind).or_default();
-                let known = all.entry(id.clone()).or_default();
-                *known = known.take().or_else(|| live.map(str::to_owned));
-                Value::from(id)
-            };
-        for kv in &from.kv_namespaces {
-            let id = note("kv", &kv.binding, None, kv.id.as_deref());
-            self.add(&kv.binding, [("kv", id)]);
+fn namespaces(conversion: &mut Conversion<'_>, section: &mut Section) {
+    section.each("kv_namespaces", |one| {
+        let binding: String = one.take("binding").unwrap_or_default();
+        let id = one.take("id");
+        let is_id =
+            |id: &str| id.len() == NAMESPACE_ID && id.chars().all(|c| c.is_ascii_hexdigit());
+        let live = live(conversion, "KV namespace", &binding, id, is_id);
+        resource(conversion, Kind::Kv, "kv", &binding, live, Map::new());
+    });
+}
+
+fn buckets(conversion: &mut Conversion<'_>, section: &mut Section) {
+    section.each("r2_buckets", |one| {
+        let binding: String = one.take("binding").unwrap_or_default();
+        let mut settings = Map::new();
+        if let Some(place) = one
+            .take::<String>("jurisdiction")
+            .filter(|place| place != "default")
+        {
+            settings.insert("jurisdiction".to_owned(), place.into());
         }
-        for bucket in &from.r2_buckets {
-            let live = bucket.bucket_name.as_deref();
-            let id = note("r2", &bucket.binding, live, live);
-            self.add(&bucket.binding, [("r2", id)]);
+        let name = one.take("bucket_name");
+        let live = live(conversion, "R2 bucket", &binding, name, |_| true);
+        resource(conversion, Kind::R2, "r2", &binding, live, settings);
+    });
+}
+
+fn databases(conversion: &mut Conversion<'_>, section: &mut Section) {
+    section.each("d1_databases", |one| {
+        let binding: String = one.take("binding").unwrap_or_default();
+        let mut settings = Map::new();
+        if let Some(place) = one.take::<String>("jurisdiction") {
+            settings.insert("jurisdiction".to_owned(), place.into());
         }
-        for database in &from.d1_databases {
-            let live = database.database_name.as_deref();
-            let id = note("d1", &database.binding, live, live);
-            self.add(&database.binding, [("d1", id)]);
+        migrations(conversion, one, &binding, &mut settings);
+        let id: Option<String> = one.take("database_id");
+        let name: Option<String> = one.take("database_name");
+        let is_id = |id: &str| uuid::Uuid::try_parse(id).is_ok();
+        let by_id = id.clone().filter(|id| !is_placeholder(id) && is_id(id));
+        // A name is unique in an account: it says which one it is as well.
+        let by_name = name.filter(|name| id.is_some() && !is_placeholder(name));
+        if let (None, Some(name), Some(id)) = (&by_id, &by_name, &id) {
+            conversion.notes.say(format!(
+                "`{binding}` is taken over by its name `{name}`, because `database_id` (`{id}`) is not an id: remove its \
+                 `import` if there is no such database"
+            ));
         }
-        for producer in &from.queues.producers {
-            let live = Some(producer.queue.as_str());
-            let id = note("queues", &producer.binding, live, live);
-            let delay = producer.delivery_delay.map(i64::from);
-            let delay = delay.map(|delay| ("delivery_delay", delay.into()));
-            self.add(&producer.binding, [("queue", id)].into_iter().chain(delay));
+        let live = by_id
+            .or(by_name)
+            .or_else(|| live(conversion, "D1 database", &binding, id, is_id));
+        resource(conversion, Kind::D1, "d1", &binding, live, settings);
+    });
+}
+
+/// The folder of migrations, which wrangler takes for `migrations` where it is not set.
+fn migrations(
+    conversion: &mut Conversion<'_>,
+    one: &mut Section,
+    binding: &str,
+    settings: &mut Map<String, Value>,
+) {
+    let written: Option<String> = one.take("migrations_dir");
+    let folder = conversion.path(written.as_deref().unwrap_or("migrations"));
+    let root = conversion.around.root;
+    if !root.join(&folder).is_dir() {
+        if written.is_some() {
+            conversion.notes.say(format!(
+                "`migrations_dir` of `{binding}` left out, because there is no folder `{folder}`: create it with the \
+                 first migration, then set `migrations = \"{folder}\"` in its [d1] table"
+            ));
         }
+        return;
     }
-
-    fn limits(&mut self, from: &Worker) {
-        for limit in &from.ratelimits {
-            let numbers = [
-                ("limit", limit.simple.limit),
-                ("period", limit.simple.period),
-            ];
-            let table = numbers.map(|(key, number)| (key, Value::from(i64::from(number))));
-            let table = InlineTable::from_iter(table);
-            self.add(&limit.name, [("ratelimit", table.into())]);
-        }
+    settings.insert("migrations".to_owned(), folder.into());
+    if let Some(pattern) = one.take::<String>("migrations_pattern") {
+        settings.insert(
+            "migrations_pattern".to_owned(),
+            conversion.path(&pattern).into(),
+        );
     }
-
-    fn mail(&mut self, from: &Worker) {
-        for mail in &from.send_email {
-            let mut table = InlineTable::new();
-            if let Some(address) = &mail.destination_address {
-                table.insert("destination_address", address.as_str().into());
-            }
-            let lists = [
-                (
-                    "allowed_destination_addresses",
-                    &mail.allowed_destination_addresses,
-                ),
-                ("allowed_sender_addresses", &mail.allowed_sender_addresses),
-            ];
-            for (key, list) in lists {
-                if !list.is_empty() {
-                    table.insert(key, strings(list).into());
-                }
-            }
-            self.add(&mail.name, [("send_email", table.into())]);
-        }
-    }
-
-    /// What is on Cloudflare already.
-    fn products(&mut self, from: &Worker) {
-        for secret in &from.secrets_store_secrets {
-            let pairs = [
-                ("store", text(secret.store_id.as_ref())),
-                ("secret", text(secret.secret_name.as_ref())),
-            ];
-            let table = InlineTable::from_iter(pairs);
-            self.add(&secret.binding, [("secrets_store", table.into())]);
-        }
-        for database in &from.hyperdrive {
-            let local = database.local.as_ref().map(|local| ("local", local.into()));
-            let id = [("hyperdrive", text(database.id.as_ref()))];
-            self.add(&database.binding, id.into_iter().chain(local));
-        }
-        for of in &from.analytics_engine_datasets {
-            self.named("analytics_engine", of, of.dataset.as_ref());
-        }
-        for of in &from.vectorize {
-            self.named("vectorize", of, of.index_name.as_ref());
-        }
-        for of in &from.mtls_certificates {
-            self.named("mtls_certificate", of, of.certificate_id.as_ref());
-        }
-        for of in &from.dispatch_namespaces {
-            self.named("dispatch_namespace", of, of.namespace.as_ref());
-        }
-    }
-
-    fn named(&mut self, kind: &str, of: &Named, name: Option<&String>) {
-        self.add(&of.binding, [(kind, text(name))]);
-    }
-
-    /// What there is one of.
-    fn flags(&mut self, from: &Worker) {
-        let flags = [
-            ("ai", &from.ai),
-            ("browser", &from.browser),
-            ("images", &from.images),
-            ("version_metadata", &from.version_metadata),
-        ];
-        for (kind, flag) in flags {
-            if let Some(flag) = flag {
-                self.add(&flag.binding, [(kind, true.into())]);
-            }
-        }
+    if let Some(table) = one.take::<String>("migrations_table") {
+        settings.insert("migrations_table".to_owned(), table.into());
     }
 }
 
-/// Workers that no manifest of ours describes yet.
-fn elsewhere(from: &Worker, notes: &mut Vec<String>) {
-    for other in from.services.iter().chain(&from.tail_consumers) {
-        let service = other.service.as_deref().unwrap_or_default();
-        let name = if other.binding.is_empty() {
-            "a tail consumer"
+fn resource(
+    conversion: &mut Conversion<'_>,
+    kind: Kind,
+    key: &str,
+    binding: &str,
+    live: Option<String>,
+    settings: Map<String, Value>,
+) {
+    let used = Use {
+        kind,
+        worker: conversion.around.id,
+        role: binding,
+        name: binding,
+        resource: Resource { settings, live },
+    };
+    let id = conversion.resources.id(used, conversion.around.base);
+    conversion.bind(binding, json!({ key: id }));
+}
+
+fn workers(conversion: &mut Conversion<'_>, section: &mut Section) {
+    section.each("services", |one| {
+        let binding: String = one.take("binding").unwrap_or_default();
+        let script: String = one.take("service").unwrap_or_default();
+        let mut bound = Map::new();
+        let is_known = Some(script.as_str()) == conversion.script
+            || conversion.around.scripts.contains_key(&script);
+        if is_known {
+            bound.insert("service".to_owned(), conversion.worker(&script).into());
         } else {
-            &other.binding
-        };
-        notes.push(format!(
-            "{name} leads to the worker `{service}`: bring it into this manifest, then bind it as a service"
-        ));
+            bound.insert("service".to_owned(), json!({ "worker": script }));
+        }
+        let extra = [
+            (
+                "entrypoint",
+                one.take::<String>("entrypoint").map(Value::from),
+            ),
+            ("props", one.take::<Value>("props")),
+        ];
+        for (key, value) in extra {
+            let Some(value) = value else { continue };
+            match bound.get_mut("service") {
+                Some(Value::Object(service)) => drop(service.insert(key.to_owned(), value)),
+                _ => drop(bound.insert(key.to_owned(), value)),
+            }
+        }
+        conversion.bind(&binding, bound.into());
+    });
+    let mut tails: Vec<Value> = Vec::new();
+    section.each("tail_consumers", |one| {
+        let script: String = one.take("service").unwrap_or_default();
+        tails.push(conversion.worker(&script).into());
+    });
+    if !tails.is_empty() {
+        conversion.set("tail_consumers", tails);
     }
 }
 
-fn text(text: Option<&String>) -> Value {
-    text.cloned().unwrap_or_default().into()
+fn limits(conversion: &mut Conversion<'_>, section: &mut Section) {
+    section.each("ratelimits", |one| {
+        let name: String = one.take("name").unwrap_or_default();
+        let simple = one.section("simple", |simple| {
+            let limit: Option<u32> = simple.take("limit");
+            let period: Option<u32> = simple.take("period");
+            limit.zip(period)
+        });
+        if let Some((limit, period)) = simple.flatten() {
+            let limit = json!({ "limit": limit, "period": period });
+            conversion.bind(&name, json!({ "ratelimit": limit }));
+        } else {
+            one.refuse("simple");
+        }
+    });
+}
+
+fn mail(conversion: &mut Conversion<'_>, section: &mut Section) {
+    section.each("send_email", |one| {
+        let name: String = one.take("name").unwrap_or_default();
+        let mut settings = Map::new();
+        if let Some(address) = one.take::<String>("destination_address") {
+            settings.insert("destination_address".to_owned(), address.into());
+        }
+        for key in ["allowed_destination_addresses", "allowed_sender_addresses"] {
+            if let Some(list) = one.take::<Vec<String>>(key) {
+                settings.insert(key.to_owned(), list.into());
+            }
+        }
+        conversion.bind(&name, json!({ "send_email": settings }));
+    });
+}
+
+/// What is on Cloudflare already and is named there.
+fn products(conversion: &mut Conversion<'_>, section: &mut Section) {
+    let named = [
+        ("vectorize", "index_name", "vectorize"),
+        ("mtls_certificates", "certificate_id", "mtls_certificate"),
+        ("dispatch_namespaces", "namespace", "dispatch_namespace"),
+        ("analytics_engine_datasets", "dataset", "analytics_engine"),
+        ("pipelines", "pipeline", "pipeline"),
+        ("hyperdrive", "id", "hyperdrive"),
+    ];
+    for (list, from, to) in named {
+        section.each(list, |one| {
+            let binding: String = one.take("binding").unwrap_or_default();
+            let name: Option<String> = match one.take(from) {
+                Some(name) => Some(name),
+                None if list == "pipelines" => one.take("stream"),
+                // Cloudflare calls it after its binding.
+                None => Some(binding.clone()),
+            };
+            let Some(name) = name else {
+                one.refuse("binding");
+                return;
+            };
+            if is_placeholder(&name) {
+                conversion.notes.say(format!(
+                    "`{binding}` has the placeholder `{name}`: set the real one in [workers.{}.bindings] before the \
+                     first deploy",
+                    conversion.around.id
+                ));
+            }
+            let mut bound = Map::from_iter([(to.to_owned(), Value::from(name))]);
+            if list == "hyperdrive"
+                && let Some(local) = one.take::<String>("localConnectionString")
+            {
+                bound.insert("local".to_owned(), local.into());
+            }
+            conversion.bind(&binding, bound.into());
+        });
+    }
+    section.each("secrets_store_secrets", |one| {
+        let binding: String = one.take("binding").unwrap_or_default();
+        let store: String = one.take("store_id").unwrap_or_default();
+        let secret: String = one.take("secret_name").unwrap_or_default();
+        let secret = json!({ "store": store, "secret": secret });
+        conversion.bind(&binding, json!({ "secrets_store": secret }));
+    });
+}
+
+/// What there is one of.
+fn flags(conversion: &mut Conversion<'_>, section: &mut Section) {
+    for kind in ["ai", "browser", "images", "version_metadata"] {
+        let binding = section.section(kind, |one| one.take::<String>("binding"));
+        if let Some(binding) = binding.flatten() {
+            conversion.bind(&binding, json!({ kind: true }));
+        }
+    }
 }
