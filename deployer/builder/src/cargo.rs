@@ -203,6 +203,8 @@ fn cargo(toolchain: &Toolchain, folder: &Utf8Path) -> Command {
         .env_remove("CARGO_TERM_VERBOSE")
         .env_remove("CARGO_TERM_QUIET")
         .env_remove("CARGO_BUILD_TARGET")
+        // cargo's own failures would be told with frames.
+        .env_remove("RUST_BACKTRACE")
         .stdin(Stdio::null())
         .process_group(0);
     command

@@ -41,40 +41,66 @@ impl Exports {
 /// Handlers of a worker; they take the event, the environment and the context.
 pub(crate) const HANDLERS: [&str; 6] = ["fetch", "scheduled", "queue", "email", "tail", "connect"];
 
-/// Reads the glue module. wasm-bindgen writes each declaration and the head of each member on a
-/// line of its own, with more or less indentation.
-pub(crate) fn find(js: &str, declared_objects: &[String]) -> Exports {
-    let mut names = Vec::new();
-    let mut classes: BTreeMap<&str, Members> = BTreeMap::new();
-    let mut inside = None;
-    for line in js.lines() {
-        if let Some((name, exported)) = class(line) {
-            names.extend(exported.then_some((name, name)));
-            classes.insert(name, Members::default());
-            inside = Some(name);
-        } else if let Some(name) = function(line) {
-            names.push((name, name));
-            inside = None;
-        } else if let Some(alias) = alias(line) {
-            names.push(alias);
-        } else if line.starts_with("if (Symbol.dispose) ") {
-            inside = None;
-        } else if let Some(members) = inside.and_then(|name| classes.get_mut(name)) {
-            members.read(line);
+/// What the glue module exports, before it is known which classes are Durable Objects.
+#[derive(Debug, Clone)]
+pub(crate) struct Declarations {
+    functions: Vec<String>,
+    classes: Vec<(String, Members)>,
+}
+
+impl Declarations {
+    /// Reads the glue module. wasm-bindgen writes each declaration and the head of each member on
+    /// a line of its own, with more or less indentation.
+    pub(crate) fn read(js: &str) -> Self {
+        let mut names = Vec::new();
+        let mut classes: BTreeMap<&str, Members> = BTreeMap::new();
+        let mut inside = None;
+        for line in js.lines() {
+            if let Some((name, exported)) = class(line) {
+                names.extend(exported.then_some((name, name)));
+                classes.insert(name, Members::default());
+                inside = Some(name);
+            } else if let Some(name) = function(line) {
+                names.push((name, name));
+                inside = None;
+            } else if let Some(alias) = alias(line) {
+                names.push(alias);
+            } else if line.starts_with("if (Symbol.dispose) ") {
+                inside = None;
+            } else if let Some(members) = inside.and_then(|name| classes.get_mut(name)) {
+                members.read(line);
+            }
         }
+        let mut this = Self {
+            functions: Vec::new(),
+            classes: Vec::new(),
+        };
+        for (local, name) in names {
+            match classes.remove(local) {
+                Some(members) => this.classes.push((name.to_owned(), members)),
+                None => this.functions.push(name.to_owned()),
+            }
+        }
+        this
     }
-    let mut exports = Exports::default();
-    for (local, name) in names {
-        if let Some(members) = classes.remove(local) {
+
+    /// Sorts them by what the platform calls; `declared_objects` are classes that are Durable
+    /// Objects because the manifest says so.
+    pub(crate) fn exports(&self, declared_objects: &[String]) -> Exports {
+        let mut exports = Exports::default();
+        for name in &self.functions {
+            if HANDLERS.contains(&name.as_str()) {
+                exports.handlers.push(name.clone());
+            } else if !name.starts_with("__") && !name.starts_with('$') && name != "start" {
+                // `start` has run when the module was instantiated; the rest is wasm-bindgen's.
+                exports.methods.push(name.clone());
+            }
+        }
+        for (name, members) in &self.classes {
             members.sort_into(name, declared_objects, &mut exports);
-        } else if HANDLERS.contains(&name) {
-            exports.handlers.push(name.to_owned());
-        } else if !name.starts_with("__") && !name.starts_with('$') && name != "start" {
-            // `start` has run when the module was instantiated; the rest is wasm-bindgen's and ours.
-            exports.methods.push(name.to_owned());
         }
+        exports
     }
-    exports
 }
 
 /// `export class Counter {`, or without the first word where an alias exports it.
@@ -107,7 +133,7 @@ fn alias(line: &str) -> Option<(&str, &str)> {
 /// Words that stand before a bracket and name no member.
 const STATEMENTS: [&str; 6] = ["if", "for", "while", "switch", "catch", "function"];
 
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 struct Members {
     constructor: Option<String>,
     methods: BTreeSet<String>,
@@ -136,9 +162,9 @@ impl Members {
         }
     }
 
-    fn sort_into(self, name: &str, declared_objects: &[String], exports: &mut Exports) {
+    fn sort_into(&self, name: &str, declared_objects: &[String], exports: &mut Exports) {
         let declared = declared_objects.iter().any(|class| class == name);
-        let Some(arguments) = self.constructor else {
+        let Some(arguments) = &self.constructor else {
             exports.others.push(name.to_owned());
             return;
         };
@@ -146,7 +172,7 @@ impl Members {
         let made_by_macro = arguments == "state, env" && self.methods.contains("fetch");
         let class = Class {
             name: name.to_owned(),
-            methods: self.methods.into_iter().collect(),
+            methods: self.methods.iter().cloned().collect(),
         };
         if declared || made_by_macro {
             exports.durable_objects.push(class);
@@ -227,7 +253,7 @@ export function start() {
 
     #[test]
     fn handlers_methods_objects_and_entrypoints_are_told_apart() {
-        let exports = find(GLUE, &[]);
+        let exports = Declarations::read(GLUE).exports(&[]);
         assert_eq!(exports.handlers, ["fetch"]);
         assert_eq!(exports.methods, ["add"]);
         let class = |name: &str, methods: &[&str]| Class {
@@ -248,7 +274,7 @@ export function start() {
 
     #[test]
     fn a_class_that_the_manifest_names_is_a_durable_object() {
-        let exports = find(GLUE, &["Admin".to_owned()]);
+        let exports = Declarations::read(GLUE).exports(&["Admin".to_owned()]);
         assert!(exports.has_durable_object("Admin"));
         assert!(exports.entrypoints.is_empty());
     }

@@ -148,8 +148,8 @@ impl Builder {
         )
         .await?;
         let cargo = started.elapsed();
-        let glue = self.glue(request, &compiled).await?;
-        let rust = exports::find(&glue.js, &request.durable_objects);
+        let glue = self.glue(request, &compiled, &toolchain).await?;
+        let rust = glue.declared.exports(&request.durable_objects);
         let mut inputs = inputs::read(&compiled, &workspace, &request.crate_dir);
         let mut warnings = compiled.warnings;
         let symbols = Symbols::of(glue.unstripped.clone());
@@ -203,6 +203,7 @@ impl Builder {
         &self,
         request: &BuildRequest,
         compiled: &cargo::Compiled,
+        toolchain: &tiny_provision::Toolchain,
     ) -> Result<bindgen::Glue, BuildError> {
         let wasm = fs_err::tokio::read(&compiled.wasm)
             .await
@@ -223,6 +224,7 @@ impl Builder {
             compiled,
             keep,
             self.own_process.as_deref(),
+            toolchain,
             &self.provisioner,
         )
         .await?;

@@ -21,6 +21,9 @@ console.error = (...args) => {
   }
 };
 
+// Glue of older versions says it by itself.
+app.$watch?.(die);
+
 // What happens after a call has returned its promise ends here.
 addEventListener("error", (event) => {
   if (app.$aborted) die(event.error);

@@ -48,6 +48,9 @@ impl<'a> Program<'a> {
         command
             .env_clear()
             .envs(environment.variables())
+            // Meant for the user's own programs; others' messages would drown in frames.
+            .env_remove("RUST_BACKTRACE")
+            .env_remove("RUST_LIB_BACKTRACE")
             .current_dir(environment.cwd())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -185,6 +188,13 @@ fn full_disk(output: &str) -> Option<&'static str> {
     full.then_some("make room on that disk, or set TINY_CACHE to a folder on another one")
 }
 
+/// What cargo prints while all is well.
+fn is_progress(line: &str) -> bool {
+    ["Building [", "Compiling ", "Downloaded ", "Adding ", "Locking "]
+        .iter()
+        .any(|progress| line.starts_with(progress))
+}
+
 fn describe(status: ExitStatus) -> String {
     status
         .code()
@@ -256,9 +266,16 @@ impl<R: AsyncRead + Unpin> Pipe<R> {
 
     /// The last lines, for an error message.
     fn end(&self) -> String {
-        let from = self.text.len().saturating_sub(KEPT_OUTPUT);
-        String::from_utf8_lossy(&self.text[from..])
-            .trim()
-            .to_owned()
+        let text = String::from_utf8_lossy(&self.text);
+        let lines: Vec<&str> = text
+            .split(['\n', '\r'])
+            .map(str::trim_end)
+            .filter(|line| !is_progress(line.trim_start()))
+            .collect();
+        let lines = lines.join("\n");
+        let lines = lines.trim();
+        let from = lines.len().saturating_sub(KEPT_OUTPUT);
+        let from = (from..lines.len()).find(|at| lines.is_char_boundary(*at));
+        lines[from.unwrap_or_default()..].to_owned()
     }
 }

@@ -7,7 +7,8 @@ use crate::cache::{Cache, io_error};
 use crate::environment::Environment;
 use crate::error::ProvisionError;
 use crate::progress::Silent;
-use crate::toolchain::active::{Active, OLDEST_RUSTC};
+use crate::toolchain::active::Active;
+use crate::toolchain::requirement::oldest_rustc;
 use crate::toolchain::{Route, WASM_TARGET, remembered};
 use crate::{simulators, workerd};
 
@@ -35,7 +36,7 @@ pub(crate) async fn examine(
 ) -> Vec<Check> {
     let rust = Active::ask(near, environment).await;
     vec![
-        compiler(rust.as_ref()),
+        compiler(rust.as_ref(), oldest_rustc(near)),
         wasm_library(rust.as_ref().ok(), near, environment, cache),
         workerd(near, environment, cache).await,
         simulators(cache),
@@ -63,12 +64,14 @@ fn of_error(error: &ProvisionError) -> Missing {
     missing(&error.to_string(), &cure.unwrap_or_default())
 }
 
-fn compiler(rust: Result<&Active, &ProvisionError>) -> Check {
+fn compiler(rust: Result<&Active, &ProvisionError>, oldest: &str) -> Check {
     let found = match rust {
-        Ok(active) if active.is_new_enough().is_ok() => Ok(format!("rustc {}", active.version)),
+        Ok(active) if active.is_new_enough(oldest).is_ok() => {
+            Ok(format!("rustc {}", active.version))
+        }
         Ok(active) => Err(missing(
             &format!("rustc {} is too old", active.version),
-            &format!("run `rustup update`: {OLDEST_RUSTC} or newer is needed"),
+            &format!("run `rustup update`: {oldest} or newer is needed"),
         )),
         Err(error) => Err(of_error(error)),
     };

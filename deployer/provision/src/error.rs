@@ -120,6 +120,13 @@ pub enum ProvisionError {
     #[diagnostic(help("run `tiny doctor` to see what is missing"))]
     NotTaken { why: String },
 
+    /// The toolchain that a `rust-toolchain` file asks for cannot be used.
+    #[error("cannot use the Rust toolchain that {file} asks for: {why}")]
+    #[diagnostic(help(
+        "run `rustup toolchain install` in that folder where rustup can download, or use another one with `RUSTUP_TOOLCHAIN=stable`"
+    ))]
+    Pinned { file: Utf8PathBuf, why: String },
+
     /// No compiler at all.
     #[error("there is no rustc on PATH")]
     #[diagnostic(help("install Rust with rustup, then run `tiny doctor`"))]

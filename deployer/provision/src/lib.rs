@@ -6,6 +6,7 @@
 //! leaves half of anything.
 
 mod cache;
+mod cargo_lock;
 mod cargo_progress;
 mod child;
 mod doctor;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+pub use cargo_lock::locked_versions;
 pub use cargo_progress::CargoProgress;
 pub use child::ProcessGroup;
 pub use doctor::{Check, Missing};
@@ -90,10 +92,21 @@ impl Provisioner {
         simulators::find_or_fetch(&self.environment, &self.cache, &*self.reporter).await
     }
 
-    /// The wasm-bindgen program of exactly this version: on PATH, in the cache, else built once
-    /// with `cargo install`.
-    pub async fn wasm_bindgen(&self, version: &str) -> Result<Utf8PathBuf, ProvisionError> {
-        wasm_bindgen::find_or_build(version, &self.environment, &self.cache, &*self.reporter).await
+    /// The wasm-bindgen program of exactly this version: on PATH, in the cache, else compiled
+    /// once with `toolchain`.
+    pub async fn wasm_bindgen(
+        &self,
+        version: &str,
+        toolchain: &Toolchain,
+    ) -> Result<Utf8PathBuf, ProvisionError> {
+        wasm_bindgen::find_or_build(
+            version,
+            toolchain,
+            &self.environment,
+            &self.cache,
+            &*self.reporter,
+        )
+        .await
     }
 
     /// The folder with the files of a package: from the cache, else fetched into it.

@@ -20,10 +20,9 @@ pub(crate) struct Active {
     /// Where the standard library for wasm is, or would be.
     pub(crate) wasm_libraries: Utf8PathBuf,
     pub(crate) cargo: Utf8PathBuf,
+    /// What rustup's proxies set for what they start.
+    rustup: Vec<(String, String)>,
 }
-
-/// What the `worker` crate needs.
-pub(crate) const OLDEST_RUSTC: &str = "1.91";
 
 /// Whether a version such as `1.95.0` or `1.97.0-nightly` comes before `1.91`.
 pub(crate) fn older(version: &str, than: &str) -> bool {
@@ -90,25 +89,23 @@ pub(crate) fn identity(
     let rustc = FileState::of(called.clone());
     let rustup = is_rustup(&called).then(|| {
         let settings = rustup_home(environment).join("settings.toml");
-        let toolchain_file = near
-            .ancestors()
-            .flat_map(|folder| {
-                [
-                    folder.join("rust-toolchain"),
-                    folder.join("rust-toolchain.toml"),
-                ]
-            })
-            .find(|path| path.is_file());
         RustupChoice {
             variable: environment
                 .get("RUSTUP_TOOLCHAIN")
                 .map(|value| value.to_string_lossy().into_owned()),
             settings: FileState::of(settings),
-            toolchain_file: toolchain_file.map(FileState::of),
+            toolchain_file: toolchain_file(near).map(FileState::of),
             folder: near.to_owned(),
         }
     });
     Ok(Identity { rustc, rustup })
+}
+
+/// The file that pins the toolchain of a folder, where rustup would look for it.
+pub(crate) fn toolchain_file(near: &Utf8Path) -> Option<Utf8PathBuf> {
+    near.ancestors()
+        .flat_map(|folder| ["rust-toolchain", "rust-toolchain.toml"].map(|name| folder.join(name)))
+        .find(|path| path.is_file())
 }
 
 /// Whether a `rustc` is rustup's start program: a link to it, or the same file.
@@ -130,6 +127,27 @@ pub(crate) fn rustup_home(environment: &Environment) -> Utf8PathBuf {
         (None, Some(home)) => Utf8Path::new(home).join(".rustup"),
         (None, None) => Utf8PathBuf::from("/.rustup"),
     }
+}
+
+/// The toolchain by the name that rustup knows it under, else by its folder.
+fn rustup_variables(
+    called: &Utf8Path,
+    sysroot: &Utf8Path,
+    environment: &Environment,
+) -> Vec<(String, String)> {
+    if !is_rustup(called) {
+        return Vec::new();
+    }
+    let home = rustup_home(environment);
+    let name = sysroot
+        .parent()
+        .filter(|folder| *folder == home.join("toolchains"))
+        .and_then(|_| sysroot.file_name())
+        .unwrap_or(sysroot.as_str());
+    vec![
+        ("RUSTUP_HOME".to_owned(), home.to_string()),
+        ("RUSTUP_TOOLCHAIN".to_owned(), name.to_owned()),
+    ]
 }
 
 impl Active {
@@ -182,13 +200,21 @@ impl Active {
                 .which("cargo")
                 .unwrap_or_else(|| Utf8PathBuf::from("cargo"))
         };
+        let rustup = rustup_variables(&called, &sysroot, environment);
         Ok(Self {
             called,
             version,
             sysroot,
             wasm_libraries,
             cargo,
+            rustup,
         })
+    }
+
+    /// To be set on every cargo call. Without it the proxies choose a toolchain anew for each
+    /// compiler that cargo starts, by the `rust-toolchain` file of whichever dependency it compiles.
+    pub(crate) fn variables(&self) -> Vec<(String, String)> {
+        self.rustup.clone()
     }
 
     pub(crate) fn has_wasm_std(&self) -> bool {
@@ -214,13 +240,11 @@ impl Active {
         })
     }
 
-    pub(crate) fn is_new_enough(&self) -> Result<(), ProvisionError> {
-        if older(&self.version, OLDEST_RUSTC) {
+    /// `oldest` is the first version that compiles the app.
+    pub(crate) fn is_new_enough(&self, oldest: &str) -> Result<(), ProvisionError> {
+        if older(&self.version, oldest) {
             return Err(ProvisionError::NotTaken {
-                why: format!(
-                    "rustc is {}, and {OLDEST_RUSTC} or newer is needed",
-                    self.version
-                ),
+                why: format!("rustc is {}, and {oldest} or newer is needed", self.version),
             });
         }
         Ok(())
@@ -230,7 +254,7 @@ impl Active {
         let own = self.sysroot.join("bin/rustc");
         Toolchain {
             route,
-            env: Vec::new(),
+            env: self.variables(),
             rustc_version: self.version.clone(),
             rustc: if own.is_file() {
                 own

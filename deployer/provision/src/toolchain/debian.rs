@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::active::{Active, OLDEST_RUSTC, older};
+use super::active::{Active, older};
 use super::proof::{self, prove};
+use super::requirement::NEEDED_BY_NEWEST;
 use super::{Route, Toolchain, WASM_TARGET, wasm_libraries};
 use crate::cache::{Cache, Making, io_error};
 use crate::cargo_progress::CargoProgress;
@@ -81,12 +82,12 @@ fn toolchain(entry: &Utf8Path, active: &Active) -> Option<Toolchain> {
     let version = fs_err::read_to_string(entry.join("version")).ok()?;
     let rustc = entry.join("bin/rustc");
     let linker = linker(entry)?;
+    let mut env = active.variables();
+    env.push(("RUSTC".to_owned(), rustc.to_string()));
+    env.push((proof::LINKER.to_owned(), linker.to_string()));
     Some(Toolchain {
         route: Route::Debian,
-        env: vec![
-            ("RUSTC".to_owned(), rustc.to_string()),
-            (proof::LINKER.to_owned(), linker.to_string()),
-        ],
+        env,
         rustc_version: version,
         rustc,
         cargo: active.cargo.clone(),
@@ -135,9 +136,9 @@ async fn make(
     let entry = making.entry();
     write_wrapper(&entry)?;
     let compiler = Active::ask_compiler(entry.join("bin/rustc"), &entry, environment).await?;
-    if older(&compiler.version, OLDEST_RUSTC) {
+    if older(&compiler.version, NEEDED_BY_NEWEST) {
         return Err(incomplete(&format!(
-            "its rustc is {}, and {OLDEST_RUSTC} is needed",
+            "its rustc is {}, and {NEEDED_BY_NEWEST} is needed",
             compiler.version
         )));
     }
@@ -241,7 +242,7 @@ impl<'a> Apt<'a> {
     async fn has_new_enough_compiler(&self) -> bool {
         self.compiler_version()
             .await
-            .is_some_and(|version| !older(&version, OLDEST_RUSTC))
+            .is_some_and(|version| !older(&version, NEEDED_BY_NEWEST))
     }
 
     async fn compiler_version(&self) -> Option<String> {
@@ -294,9 +295,9 @@ impl<'a> Apt<'a> {
                     "none of this machine's apt sources has a package {COMPILER}"
                 )));
             }
-            Some(version) if older(&version, OLDEST_RUSTC) => {
+            Some(version) if older(&version, NEEDED_BY_NEWEST) => {
                 return Err(not_taken(&format!(
-                    "the {COMPILER} of this machine's apt sources is {version}, and {OLDEST_RUSTC} is needed"
+                    "the {COMPILER} of this machine's apt sources is {version}, and {NEEDED_BY_NEWEST} is needed"
                 )));
             }
             Some(_) => {}

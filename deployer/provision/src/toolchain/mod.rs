@@ -2,7 +2,9 @@
 
 pub(crate) mod active;
 pub(crate) mod debian;
+mod pin;
 mod proof;
+pub(crate) mod requirement;
 mod rustup;
 
 use std::fmt;
@@ -17,7 +19,7 @@ use crate::error::ProvisionError;
 use crate::known::Known;
 use crate::progress::Reporter;
 
-use active::{Active, OLDEST_RUSTC};
+use active::Active;
 
 /// The target that workers are compiled for.
 pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
@@ -147,6 +149,9 @@ pub(crate) fn remembered(
     verdict.stands().then_some(verdict.toolchain)
 }
 
+/// To be raised when [`Toolchain`] means something else.
+const MEMORY: &str = "toolchain-2";
+
 fn memory(
     near: &Utf8Path,
     environment: &Environment,
@@ -154,7 +159,8 @@ fn memory(
 ) -> Result<Known, ProvisionError> {
     let identity = active::identity(near, environment)?;
     let forced = environment.forced_route()?;
-    Ok(Known::of(cache, "toolchain", &(&identity, forced)))
+    let oldest = requirement::oldest_rustc(near);
+    Ok(Known::of(cache, MEMORY, &(&identity, forced, oldest)))
 }
 
 /// The routes in their order, with what each of them needs.
@@ -168,14 +174,15 @@ struct Search<'a> {
 impl Search<'_> {
     async fn take_a_route(&self) -> Result<Toolchain, ProvisionError> {
         let forced = self.environment.forced_route()?;
-        let active = Active::ask(self.near, self.environment).await?;
+        let oldest = requirement::oldest_rustc(self.near);
+        let active = pin::active(self.near, self.environment, self.cache, self.reporter).await?;
         let routes: &[Route] = match &forced {
             Some(route) => std::slice::from_ref(route),
             None => &[Route::Native, Route::Rustup, Route::Debian],
         };
         let mut tried = Vec::new();
         for &route in routes {
-            match self.take(route, &active, forced.is_some()).await {
+            match self.take(route, &active, oldest, forced.is_some()).await {
                 Ok(toolchain) => {
                     if let Some((before, why)) = tried.last()
                         && route == Route::Debian
@@ -196,21 +203,31 @@ impl Search<'_> {
             tried,
             help: match forced {
                 Some(route) => format!("TINY_TOOLCHAIN allows only {route}; unset it to try all"),
-                None => format!(
-                    "run `rustup target add {WASM_TARGET}` where rustup can download, or install Rust {OLDEST_RUSTC} or newer with that target"
-                ),
+                None => self.help(&active, oldest),
             },
         })
+    }
+
+    fn help(&self, active: &Active, oldest: &str) -> String {
+        match active::toolchain_file(self.near) {
+            Some(file) if active.is_new_enough(oldest).is_err() => {
+                format!("change the channel in {file} to {oldest} or newer")
+            }
+            _ => format!(
+                "run `rustup target add {WASM_TARGET}` where rustup can download, or install Rust {oldest} or newer with that target"
+            ),
+        }
     }
 
     async fn take(
         &self,
         route: Route,
         active: &Active,
+        oldest: &str,
         insist: bool,
     ) -> Result<Toolchain, ProvisionError> {
         if route != Route::Debian {
-            active.is_new_enough()?;
+            active.is_new_enough(oldest)?;
         }
         match route {
             Route::Native => {

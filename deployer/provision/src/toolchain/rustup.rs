@@ -57,7 +57,14 @@ pub(super) async fn add_target(
     let added = if active.has_wasm_std() {
         Ok(())
     } else {
-        run(&rustup, active, near, environment, task.as_mut()).await
+        let download = Download {
+            rustup: &rustup,
+            args: &["target", "add", WASM_TARGET],
+            near,
+            into: Some(&active.wasm_libraries),
+            help: "check that rustup can download, or set TINY_TOOLCHAIN=debian",
+        };
+        download.run(environment, task.as_mut()).await
     };
     drop(lock);
     match added {
@@ -73,49 +80,56 @@ pub(super) async fn add_target(
     }
 }
 
-async fn run(
-    rustup: &Utf8Path,
-    active: &Active,
-    near: &Utf8Path,
-    environment: &Environment,
-    task: &mut dyn Task,
-) -> Result<(), ProvisionError> {
-    let home = rustup_home(environment);
-    let growing = [
-        home.join("downloads"),
-        home.join("tmp"),
-        active.wasm_libraries.clone(),
-    ];
-    let sizes = || {
-        growing
-            .iter()
-            .map(|folder| folder_size(folder))
-            .sum::<u64>()
-    };
-    let mut last = sizes();
-    task.say("asking rustup");
-    Program::new(rustup, environment)
-        .args(["target", "add", WASM_TARGET])
-        .within(near)
-        .patience(PATIENCE)
-        .limit(LIMIT)
-        .help("check that rustup can download, or set TINY_TOOLCHAIN=debian")
-        .pulse(|said| {
-            if let Some(line) = said.lines().rev().find(|line| !line.trim().is_empty()) {
-                task.say(line.trim_start_matches("info: ").trim());
-            }
-            let now = sizes();
-            let moved = now != last;
-            last = now;
-            moved
-        })
-        .run()
-        .await?;
-    Ok(())
+/// A call of rustup that downloads something for the toolchain of a folder.
+pub(super) struct Download<'a> {
+    pub(super) rustup: &'a Utf8Path,
+    pub(super) args: &'a [&'a str],
+    pub(super) near: &'a Utf8Path,
+    /// Where files arrive, beside rustup's own folders.
+    pub(super) into: Option<&'a Utf8Path>,
+    pub(super) help: &'a str,
+}
+
+impl Download<'_> {
+    pub(super) async fn run(
+        &self,
+        environment: &Environment,
+        task: &mut dyn Task,
+    ) -> Result<(), ProvisionError> {
+        let home = rustup_home(environment);
+        let mut growing = vec![home.join("downloads"), home.join("tmp")];
+        growing.extend(self.into.map(Utf8Path::to_owned));
+        let sizes = || {
+            growing
+                .iter()
+                .map(|folder| folder_size(folder))
+                .sum::<u64>()
+        };
+        let mut last = sizes();
+        task.say("asking rustup");
+        Program::new(self.rustup, environment)
+            .args(self.args)
+            .within(self.near)
+            .patience(PATIENCE)
+            .limit(LIMIT)
+            .help(self.help)
+            .pulse(|said| {
+                if let Some(line) = said.lines().rev().find(|line| !line.trim().is_empty()) {
+                    task.say(line.trim_start_matches("info: ").trim());
+                }
+                let now = sizes();
+                let moved = now != last;
+                last = now;
+                moved
+            })
+            .run()
+            .await?;
+        Ok(())
+    }
 }
 
 /// The rustup that a `rustc` belongs to.
-fn find(rustc: &Utf8Path, environment: &Environment) -> Option<Utf8PathBuf> {
+pub(super) fn find(rustc: &Utf8Path, environment: &Environment) -> Option<Utf8PathBuf> {
     if !is_rustup(rustc) {
         return None;
     }
