@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn the_built_in_version_is_the_one_that_is_linked() {
-        let lock = include_str!("../../../Cargo.lock");
+        let lock = include_str!("../../../../Cargo.lock");
         let entry = format!("name = \"wasm-bindgen-cli-support\"\nversion = \"{BUILT_IN}\"");
         assert!(lock.contains(&entry), "update BUILT_IN");
     }

@@ -35,5 +35,3 @@ export function __wbg_reset_state() {
   $aborted = false;
   $start();
 }
-
-$start();

@@ -44,6 +44,9 @@ pub(super) fn glue(js: &str) -> Result<String, String> {
             );
         }
     }
+    if exported.is_empty() {
+        return Err("its module exports nothing".to_owned());
+    }
     // An older one takes the module itself.
     let argument = if body.contains("({module} = module)") {
         "{ module: $module }"
@@ -58,8 +61,11 @@ pub(super) fn glue(js: &str) -> Result<String, String> {
         let _ = write!(aliases, "{separator}$e{index} as {name}");
     }
     Ok(format!(
-        "{imports}\n{LIFE}\nfunction $glue() {{\n{body}\ninitSync({argument});\nreturn [{names}];\n}}\n\n\
+        "{imports}\n{LIFE}\n\
+         function $glue() {{\n{body}\ninitSync({argument});\nreturn [{names}];\n}}\n\n\
+         let {variables};\n\
          function $start() {{\n  [{variables}] = $glue();\n}}\n\
+         $start();\n\
          export {{ {aliases} }};\n"
     ))
 }

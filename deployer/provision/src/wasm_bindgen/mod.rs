@@ -15,7 +15,11 @@ use crate::progress::{Reporter, Task};
 
 /// To be raised when the program or how it is compiled changes.
 const ENTRY: &str = "wasm-bindgen-1";
-const NAME: &str = "wasm-bindgen";
+/// The published program.
+const PUBLISHED: &str = "wasm-bindgen";
+/// The one compiled here. rustc refuses to compile a crate of the published one's name whose
+/// version is below 0.2.88.
+const NAME: &str = "wasm-bindgen-runner";
 const PROGRAM: &str = include_str!("program.rs");
 
 /// The program of exactly this version: on PATH, in the cache, else compiled into it. It takes
@@ -28,7 +32,7 @@ pub(crate) async fn find_or_build(
     cache: &Cache,
     reporter: &dyn Reporter,
 ) -> Result<Utf8PathBuf, ProvisionError> {
-    for path in environment.which_all(NAME) {
+    for path in environment.which_all(PUBLISHED) {
         if version_of(&path, environment, cache).await.as_deref() == Some(version) {
             return Ok(path);
         }
