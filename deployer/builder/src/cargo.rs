@@ -86,8 +86,10 @@ impl Workspace {
 pub(crate) struct Compiled {
     pub(crate) package: String,
     pub(crate) wasm: Utf8PathBuf,
-    /// The version that the app is locked to, if it uses wasm-bindgen at all.
+    /// The version of wasm-bindgen that was compiled in, if the app uses it at all.
     pub(crate) bindgen: Option<String>,
+    /// The same of the worker crate.
+    pub(crate) worker: Option<String>,
     /// Manifests of packages that lie in folders, not in a registry.
     pub(crate) manifests: Vec<Utf8PathBuf>,
     pub(crate) warnings: Vec<String>,
@@ -215,6 +217,7 @@ struct Heard<'a> {
     request: &'a BuildRequest,
     wasm: Option<Utf8PathBuf>,
     bindgen: Option<String>,
+    worker: Option<String>,
     manifests: Vec<Utf8PathBuf>,
     errors: String,
     warnings: Vec<String>,
@@ -227,6 +230,7 @@ impl<'a> Heard<'a> {
             request,
             wasm: None,
             bindgen: None,
+            worker: None,
             manifests: Vec::new(),
             errors: String::new(),
             warnings: Vec::new(),
@@ -241,8 +245,10 @@ impl<'a> Heard<'a> {
                 manifest_path,
                 filenames,
             }) => {
-                if let Some((_, version)) = package_id.rsplit_once("#wasm-bindgen@") {
-                    self.bindgen = Some(version.to_owned());
+                match name_and_version(&package_id) {
+                    Some(("wasm-bindgen", version)) => self.bindgen = Some(version.to_owned()),
+                    Some(("worker", version)) => self.worker = Some(version.to_owned()),
+                    _ => {}
                 }
                 if package_id.starts_with("path+") {
                     if manifest_path.parent() == Some(&self.request.crate_dir) {
@@ -304,10 +310,21 @@ impl<'a> Heard<'a> {
             package,
             wasm,
             bindgen: self.bindgen,
+            worker: self.worker,
             manifests: self.manifests,
             warnings: self.warnings,
         })
     }
+}
+
+/// `registry+https://…#worker@0.8.7`, and without the name where a folder is called the same:
+/// `path+file:///src/worker#0.8.7`
+fn name_and_version(package_id: &str) -> Option<(&str, &str)> {
+    let (source, fragment) = package_id.rsplit_once('#')?;
+    fragment.split_once('@').or_else(|| {
+        let folder = source.split('?').next()?.rsplit('/').next()?;
+        Some((folder.trim_end_matches(".git"), fragment))
+    })
 }
 
 /// The end of what cargo said, without its progress lines.
@@ -365,5 +382,23 @@ impl<'a> Progress<'a> {
         {
             task.done(&format!("compiled {}", self.package));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::name_and_version;
+
+    #[test]
+    fn packages_are_named_wherever_they_come_from() {
+        for (id, version) in [
+            ("registry+https://example.com/index#worker@0.8.7", "0.8.7"),
+            ("path+file:///src/worker#0.7.0", "0.7.0"),
+            ("path+file:///src/fork#worker@0.6.1", "0.6.1"),
+            ("git+https://example.com/me/worker.git?branch=main#0.5.0", "0.5.0"),
+        ] {
+            assert_eq!(name_and_version(id), Some(("worker", version)), "{id}");
+        }
+        assert_eq!(name_and_version("worker 0.8.7"), None);
     }
 }

@@ -68,6 +68,27 @@ pub enum BuildError {
     #[diagnostic(help("depend on the `worker` crate and mark a function with `#[event(fetch)]`"))]
     NoBindgen { package: String },
 
+    /// The `worker` crate is of a time before the handlers and classes that the shim calls.
+    #[error("`{package}` uses `worker` {version}, and 0.5 is the oldest that can be built")]
+    #[diagnostic(help(
+        "write `worker = \"0.8\"` in {manifest}, run `cargo update worker`, and write `#[durable_object]` on each struct alone, with methods that take `&self`"
+    ))]
+    OldWorker {
+        package: String,
+        version: String,
+        manifest: Utf8PathBuf,
+    },
+
+    /// wasm-bindgen is of a time before the glue that the builder reads.
+    #[error("`{package}` uses wasm-bindgen {version}, and 0.2.92 is the oldest that can be built")]
+    #[diagnostic(help("run `cargo update {packages}` in {folder}"))]
+    OldBindgen {
+        package: String,
+        version: String,
+        folder: Utf8PathBuf,
+        packages: String,
+    },
+
     /// The module wants functions that neither workerd nor wasm-bindgen has.
     #[error("`{package}` needs what no worker has:{}", listed(imports))]
     #[diagnostic(help(

@@ -18,6 +18,7 @@ mod rustflags;
 mod shim;
 mod step;
 mod symbols;
+mod versions;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -139,6 +140,7 @@ impl Builder {
             None => None,
         };
         let workspace = self.workspace(&request.crate_dir, &toolchain).await?;
+        versions::check_lock(&workspace, &request.crate_dir)?;
         let compiled = cargo::compile(
             request,
             self.debug.as_deref(),
@@ -147,6 +149,7 @@ impl Builder {
             self.reporter.as_ref(),
         )
         .await?;
+        versions::check_compiled(&compiled, &workspace, &request.crate_dir)?;
         let cargo = started.elapsed();
         let glue = self.glue(request, &compiled, &toolchain).await?;
         let rust = glue.declared.exports(&request.durable_objects);
