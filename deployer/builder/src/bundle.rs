@@ -125,7 +125,7 @@ pub(crate) fn glue_modules(glue: &Glue, name: &str, folder: &str) -> Vec<Module>
     modules
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");

@@ -9,6 +9,7 @@ use tiny_provision::{CargoProgress, ProcessGroup, Reporter, Task, Toolchain, WAS
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::Command;
 
+use crate::optimize::Optimize;
 use crate::{BuildError, BuildRequest, Profile, remap, rustflags};
 
 /// Builds with nothing to compile are not worth a progress bar.
@@ -22,6 +23,7 @@ pub(crate) struct Workspace {
     /// never holds its lock.
     pub(crate) target: Utf8PathBuf,
     pub(crate) package: String,
+    pub(crate) optimize: Optimize,
 }
 
 #[derive(Deserialize)]
@@ -35,6 +37,24 @@ struct Metadata {
 struct Package {
     name: String,
     manifest_path: Utf8PathBuf,
+    targets: Vec<Target>,
+    /// The table of that name, if there is one.
+    metadata: serde_json::Value,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    crate_types: Vec<String>,
+}
+
+impl Package {
+    /// Whether it could become a worker.
+    fn is_module(&self) -> bool {
+        self.targets
+            .iter()
+            .flat_map(|target| &target.crate_types)
+            .any(|kind| kind == "cdylib")
+    }
 }
 
 impl Workspace {
@@ -64,11 +84,13 @@ impl Workspace {
         let metadata: Metadata =
             serde_json::from_slice(&output.stdout).map_err(|error| failed(error.to_string()))?;
         let manifest = crate_dir.join("Cargo.toml");
-        let package = metadata
-            .packages
-            .into_iter()
-            .find(|package| package.manifest_path == manifest)
-            .ok_or_else(|| failed(format!("{manifest} is no package of its workspace")))?;
+        let found = |package: &&Package| package.manifest_path == manifest;
+        let Some(package) = metadata.packages.iter().find(found) else {
+            return Err(BuildError::NoPackage {
+                folder: crate_dir.to_owned(),
+                members: module_folders(&metadata.packages, crate_dir),
+            });
+        };
         let target = std::env::var("TINY_TARGET_DIR").map_or_else(
             |_| metadata.target_directory.join("tiny"),
             |folder| crate_dir.join(folder),
@@ -76,9 +98,20 @@ impl Workspace {
         Ok(Self {
             root: metadata.workspace_root,
             target,
-            package: package.name,
+            package: package.name.clone(),
+            optimize: Optimize::of(&package.metadata),
         })
     }
+}
+
+/// The members of a workspace that could become workers, by their folders from `near`.
+fn module_folders(packages: &[Package], near: &Utf8Path) -> Vec<String> {
+    packages
+        .iter()
+        .filter(|package| package.is_module())
+        .filter_map(|package| package.manifest_path.parent())
+        .map(|folder| folder.strip_prefix(near).unwrap_or(folder).to_string())
+        .collect()
 }
 
 /// A module fresh from the compiler.
@@ -395,7 +428,10 @@ mod tests {
             ("registry+https://example.com/index#worker@0.8.7", "0.8.7"),
             ("path+file:///src/worker#0.7.0", "0.7.0"),
             ("path+file:///src/fork#worker@0.6.1", "0.6.1"),
-            ("git+https://example.com/me/worker.git?branch=main#0.5.0", "0.5.0"),
+            (
+                "git+https://example.com/me/worker.git?branch=main#0.5.0",
+                "0.5.0",
+            ),
         ] {
             assert_eq!(name_and_version(id), Some(("worker", version)), "{id}");
         }

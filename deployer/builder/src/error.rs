@@ -46,6 +46,15 @@ pub enum BuildError {
     ))]
     Rustflags { why: String },
 
+    /// A folder whose Cargo.toml describes a workspace only.
+    #[error("the Cargo.toml in {folder} is a workspace without a package of its own")]
+    #[diagnostic(help("{}", choice(members)))]
+    NoPackage {
+        folder: Utf8PathBuf,
+        /// Folders of members that are compiled to a module.
+        members: Vec<String>,
+    },
+
     /// cargo could not be started.
     #[error("cannot run `{program}`: {source}")]
     #[diagnostic(help("run `tiny doctor` to see what is missing"))]
@@ -178,6 +187,14 @@ impl BuildError {
     /// Whether that text was handed to the reporter already, line by line.
     pub fn was_told(&self) -> bool {
         matches!(self, Self::Step { .. })
+    }
+}
+
+fn choice(members: &[String]) -> String {
+    if members.is_empty() {
+        "no member has `crate-type = [\"cdylib\"]`; add it to the one that is the worker".to_owned()
+    } else {
+        format!("set `crate` to a member: {}", members.join(", "))
     }
 }
 

@@ -12,6 +12,7 @@ mod error;
 mod exports;
 mod imports;
 mod inputs;
+mod optimize;
 mod profile;
 mod remap;
 mod rustflags;
@@ -127,6 +128,12 @@ impl Builder {
 
     /// Builds; dropping the future stops every program that it started.
     pub async fn build(&self, request: &BuildRequest) -> Result<Build, BuildError> {
+        // cargo calls packages by their real folders, whatever links lead there.
+        let mut request = request.clone();
+        if let Ok(real) = request.crate_dir.canonicalize_utf8() {
+            request.crate_dir = real;
+        }
+        let request = &request;
         let toolchain = self
             .provisioner
             .wasm_toolchain_for(&request.crate_dir)
@@ -151,7 +158,9 @@ impl Builder {
         .await?;
         versions::check_compiled(&compiled, &workspace, &request.crate_dir)?;
         let cargo = started.elapsed();
-        let glue = self.glue(request, &compiled, &toolchain).await?;
+        let glue = self
+            .glue(request, &compiled, &workspace, &toolchain)
+            .await?;
         let rust = glue.declared.exports(&request.durable_objects);
         let mut inputs = inputs::read(&compiled, &workspace, &request.crate_dir);
         let mut warnings = compiled.warnings;
@@ -206,6 +215,7 @@ impl Builder {
         &self,
         request: &BuildRequest,
         compiled: &cargo::Compiled,
+        workspace: &Workspace,
         toolchain: &tiny_provision::Toolchain,
     ) -> Result<bindgen::Glue, BuildError> {
         let wasm = fs_err::tokio::read(&compiled.wasm)
@@ -221,7 +231,7 @@ impl Builder {
             profile: request.profile,
             lines: self.debug.is_some() && request.profile == Profile::Dev,
         };
-        let glue = bindgen::run(
+        let mut glue = bindgen::run(
             wasm,
             source,
             compiled,
@@ -232,6 +242,17 @@ impl Builder {
         )
         .await?;
         entry::check_snippets(&glue.snippets, &compiled.package)?;
+        if request.profile == Profile::Release
+            && let Some(wasm) = optimize::release(
+                &glue.unstripped,
+                workspace,
+                &self.provisioner,
+                self.reporter.as_ref(),
+            )
+            .await
+        {
+            glue = glue.with_wasm(wasm, keep);
+        }
         self.last
             .lock()
             .await

@@ -190,9 +190,15 @@ fn full_disk(output: &str) -> Option<&'static str> {
 
 /// What cargo prints while all is well.
 fn is_progress(line: &str) -> bool {
-    ["Building [", "Compiling ", "Downloaded ", "Adding ", "Locking "]
-        .iter()
-        .any(|progress| line.starts_with(progress))
+    [
+        "Building [",
+        "Compiling ",
+        "Downloaded ",
+        "Adding ",
+        "Locking ",
+    ]
+    .iter()
+    .any(|progress| line.starts_with(progress))
 }
 
 fn describe(status: ExitStatus) -> String {

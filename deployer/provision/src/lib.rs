@@ -21,6 +21,7 @@ mod progress;
 mod simulators;
 mod toolchain;
 mod wasm_bindgen;
+mod wasm_opt;
 mod workerd;
 
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub use error::ProvisionError;
 pub use packages::NpmPackage;
 pub use progress::{Reporter, Silent, Task};
 pub use toolchain::{Route, Toolchain, WASM_TARGET};
+pub use wasm_opt::WasmOpt;
 pub use workerd::{Workerd, WorkerdSource};
 
 use cache::Cache;
@@ -124,9 +126,9 @@ impl Provisioner {
         doctor::examine(near, &self.environment, &self.cache).await
     }
 
-    /// wasm-opt, where there is one on PATH. Nothing depends on it but the size of releases.
-    #[allow(clippy::unused_async)] // a version check may come to stand here
-    pub async fn wasm_opt(&self) -> Option<Utf8PathBuf> {
-        self.environment.which("wasm-opt")
+    /// wasm-opt: on PATH, else binaryen's of the npm registry, run by node. Nothing depends on it but the
+    /// size of releases.
+    pub async fn wasm_opt(&self) -> Result<WasmOpt, ProvisionError> {
+        wasm_opt::find_or_fetch(&self.environment, &self.cache, &*self.reporter).await
     }
 }

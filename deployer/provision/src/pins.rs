@@ -51,5 +51,13 @@ pub(crate) const MINIFLARE: Package = Package {
     bytes: 1_700_000,
 };
 
+/// The package whose wasm-opt makes releases smaller.
+pub(crate) const BINARYEN: Package = Package {
+    name: "binaryen",
+    version: "132.0.0",
+    integrity: "sha512-4Usg7yEvwO3FMso3Oov6qkOOHSod1IEv+boKkh77kTljM+eNBouqCTbqWswGzbG+vDNO/b/v2C4gfEh1WgB9Lg==",
+    bytes: 23_273_804,
+};
+
 /// The oldest workerd that runs those scripts: the one they were released with.
 pub(crate) const OLDEST_WORKERD: &str = "2026-07-30";

@@ -60,6 +60,13 @@ impl Glue {
             snippets: files.snippets,
         }
     }
+
+    /// With a module in place of that which wasm-bindgen wrote.
+    pub(crate) fn with_wasm(mut self, unstripped: Bytes, keep: Keep) -> Self {
+        self.wasm = keep.of(&unstripped);
+        self.unstripped = unstripped;
+        self
+    }
 }
 
 /// What is kept in the module beside the code.

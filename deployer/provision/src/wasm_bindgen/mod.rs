@@ -107,13 +107,15 @@ async fn compile(
     Ok(())
 }
 
+/// Every edit waits for the program, so the crates that read and write modules are optimised.
 fn manifest(version: &str) -> String {
     format!(
         "[package]\nname = \"{NAME}\"\nversion = \"0.0.0\"\nedition = \"2021\"\n\n\
          [dependencies]\nwasm-bindgen-cli-support = \"={version}\"\n\n\
          [profile.dev]\ndebug = false\nincremental = false\n\n\
          [profile.dev.package.walrus]\nopt-level = 1\n\
-         [profile.dev.package.wasmparser]\nopt-level = 1\n\n\
+         [profile.dev.package.wasmparser]\nopt-level = 1\n\
+         [profile.dev.package.wasm-bindgen-cli-support]\nopt-level = 1\n\n\
          [workspace]\n"
     )
 }
