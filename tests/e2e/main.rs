@@ -23,6 +23,7 @@ mod logs;
 mod long_lists;
 mod metrics;
 mod migration;
+mod older;
 mod packages;
 mod safety;
 mod stacks;

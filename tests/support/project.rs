@@ -107,6 +107,15 @@ impl Tiny {
         Self::at(WHOLE.copy(name)).with_token(".env.test")
     }
 
+    /// Workers of older versions of the worker crate, each locked to the wasm-bindgen of its time.
+    pub fn older(name: &str) -> Self {
+        let folder = workspace_of_tests().join(name);
+        let source = checkout().join("tests/fixtures/older");
+        mirror(&source, &folder, &|path| fs_err::read(path).unwrap());
+        let _ = fs_err::remove_dir_all(folder.join(".tiny"));
+        Self::at(folder)
+    }
+
     fn with_token(self, path: &str) -> Self {
         self.with(path, |_| "TOKEN=of-the-tests\n".to_owned())
     }

@@ -106,3 +106,63 @@ async fn a_crate_without_the_worker_crate_is_told_to_use_it() {
             .contains("#[event(fetch)]")
     );
 }
+
+#[tokio::test]
+async fn a_worker_crate_that_is_too_old_is_named_with_the_line_to_change() {
+    let package = Package::new("old-worker", "worker = \"0.4\"\n")
+        .with_file("src/lib.rs", "")
+        .with_file(
+            "Cargo.lock",
+            "version = 4\n\n[[package]]\nname = \"worker\"\nversion = \"0.4.2\"\n",
+        );
+    let error = package.refusal().await;
+    assert!(matches!(error, BuildError::OldWorker { .. }), "{error}");
+    assert_eq!(
+        error.to_string(),
+        "`old-worker` uses `worker` 0.4.2, and 0.5 is the oldest that can be built"
+    );
+    let help = error.help().unwrap().to_string();
+    assert!(help.contains("`worker = \"0.8\"`"), "{help}");
+}
+
+#[tokio::test]
+async fn a_wasm_bindgen_that_is_too_old_is_named_with_the_command_to_run() {
+    let locked = |name: &str, version: &str| {
+        format!("[[package]]\nname = \"{name}\"\nversion = \"{version}\"\n\n")
+    };
+    let lock = "version = 4\n\n".to_owned()
+        + &locked("js-sys", "0.3.64")
+        + &locked("wasm-bindgen", "0.2.87");
+    let package = Package::new("old-bindgen", "wasm-bindgen = \"0.2\"\n")
+        .with_file("src/lib.rs", "")
+        .with_file("Cargo.lock", &lock);
+    let error = package.refusal().await;
+    assert!(matches!(error, BuildError::OldBindgen { .. }), "{error}");
+    // cargo refuses to update one of them alone, because they ask for versions of each other.
+    let help = error.help().unwrap().to_string();
+    assert!(
+        help.starts_with("run `cargo update wasm-bindgen js-sys` in "),
+        "{help}"
+    );
+}
+
+#[tokio::test]
+async fn a_workspace_without_a_package_names_the_members_that_could_be_meant() {
+    let package = Package::new("virtual", "");
+    package.write(
+        "Cargo.toml",
+        "[workspace]\nmembers = [\"api\", \"shared\"]\n",
+    );
+    for (name, library) in [
+        ("api", "[lib]\ncrate-type = [\"cdylib\"]\n"),
+        ("shared", ""),
+    ] {
+        let text = format!("[package]\nname = \"{name}\"\nversion = \"0.0.0\"\n\n{library}");
+        package.write(&format!("{name}/Cargo.toml"), &text);
+        package.write(&format!("{name}/src/lib.rs"), "");
+    }
+    let error = package.refusal().await;
+    assert!(matches!(error, BuildError::NoPackage { .. }), "{error}");
+    let help = error.help().unwrap().to_string();
+    assert_eq!(help, "set `crate` to a member: api");
+}

@@ -95,7 +95,8 @@ async fn compile(
         build = build.without_env(name);
     }
     build
-        .patience(Duration::from_mins(5))
+        // One crate may take minutes on a busy machine, without a word.
+        .patience(Duration::from_mins(15))
         .help(format!(
             "check that cargo reaches the crates registry, or put wasm-bindgen {version} on PATH"
         ))
