@@ -56,6 +56,17 @@ async fn debians_packages_make_wasm_where_rustup_cannot() {
     let toolchain = machine.provisioner().wasm_toolchain().await.unwrap();
     assert_eq!(toolchain.route, Route::Debian);
     builds_wasm(&toolchain, machine.folder());
+    // cargo is the active toolchain's. Unless they are told which one that is, rustup's proxies
+    // choose again by the file of each dependency that is compiled.
+    let told = toolchain
+        .env
+        .iter()
+        .find(|(name, _)| name == "RUSTUP_TOOLCHAIN");
+    let (_, name) = told.unwrap();
+    assert!(
+        toolchain.cargo.as_str().contains(name.as_str()),
+        "{toolchain:?}"
+    );
 }
 
 #[tokio::test]
@@ -125,4 +136,27 @@ async fn a_route_that_does_not_exist_is_refused() {
     let machine = Machine::new().with("TINY_TOOLCHAIN", "redhat");
     let error = machine.refusal();
     assert!(error.contains("`redhat`"), "{error}");
+}
+
+#[tokio::test]
+async fn a_pinned_toolchain_that_cannot_be_had_is_named_on_one_line() {
+    let machine = Machine::new()
+        .without("RUSTUP_TOOLCHAIN")
+        .with("RUSTUP_AUTO_INSTALL", "0")
+        .with("TINY_OFFLINE", "1")
+        .with("RUST_BACKTRACE", "1");
+    std::fs::write(machine.path("rust-toolchain"), "1.80.1\n").unwrap();
+    let error = machine.provisioner().wasm_toolchain().await.unwrap_err();
+    let text = error.to_string();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    let file = machine.path("rust-toolchain");
+    assert!(
+        text.starts_with(&format!(
+            "cannot use the Rust toolchain that {file} asks for: "
+        )),
+        "{text}"
+    );
+    assert!(text.contains("1.80.1"), "{text}");
+    let help = error.help().unwrap().to_string();
+    assert!(help.contains("RUSTUP_TOOLCHAIN=stable"), "{help}");
 }
