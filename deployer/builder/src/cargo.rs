@@ -172,8 +172,16 @@ pub(crate) async fn compile(
         command.arg("--no-default-features");
     }
     rustflags::add(&mut command, request, toolchain)?;
+    if request.unwind {
+        // The standard library that comes with the toolchain cannot unwind. Compiling it is not
+        // stable, which says nothing of what comes out.
+        command
+            .arg("-Zbuild-std=std,panic_unwind")
+            .env("RUSTC_BOOTSTRAP", "1");
+    }
+    let profile = request.release_profile.as_deref().unwrap_or("release");
     match request.profile {
-        Profile::Release => command.arg("--release").env(
+        Profile::Release => command.args(["--profile", profile]).env(
             remap::VARIABLE,
             remap::wrapper(workspace, toolchain).map_err(BuildError::Io)?,
         ),

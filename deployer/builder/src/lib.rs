@@ -55,6 +55,10 @@ pub struct BuildRequest {
     pub default_features: bool,
     /// Compiler flags in addition to those that cargo finds itself.
     pub rustflags: Vec<String>,
+    /// cargo's profile for [`Profile::Release`], if another than `release`.
+    pub release_profile: Option<String>,
+    /// A panic unwinds: it ends its own call, and the instance goes on.
+    pub unwind: bool,
     /// JavaScript around the crate's module.
     pub entry: Option<Entry>,
     /// Classes that are Durable Objects although `#[durable_object]` did not make them.
@@ -138,6 +142,9 @@ impl Builder {
             .provisioner
             .wasm_toolchain_for(&request.crate_dir)
             .await?;
+        if request.unwind {
+            self.provisioner.rust_sources(&toolchain).await?;
+        }
         let started = Instant::now();
         // Quicker than cargo, so its mistakes are told first.
         let graph = match &request.entry {
@@ -242,6 +249,10 @@ impl Builder {
         )
         .await?;
         entry::check_snippets(&glue.snippets, &compiled.package)?;
+        if request.unwind {
+            // A function, which is there before the module's first line runs.
+            glue.js += "\nexport function $unwinds() {}\n";
+        }
         if request.profile == Profile::Release
             && let Some(wasm) = optimize::release(
                 &glue.unstripped,

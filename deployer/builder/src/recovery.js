@@ -14,7 +14,7 @@ const report = console.error;
 console.error = (...args) => {
   const [label, error] = args;
   if (label === "Critical" && error instanceof Error) {
-    die(error);
+    if (!app.$unwinds) die(error);
     report.call(console, error.stack ?? error.message);
   } else {
     report.apply(console, args);

@@ -20,7 +20,11 @@ pub(crate) fn add(
     request: &BuildRequest,
     toolchain: &Toolchain,
 ) -> Result<(), BuildError> {
-    if request.rustflags.is_empty() {
+    let mut ours = request.rustflags.clone();
+    if request.unwind {
+        ours.push("-Cpanic=unwind".to_owned());
+    }
+    if ours.is_empty() {
         return Ok(());
     }
     let env = std::env::vars_os().chain(
@@ -33,7 +37,7 @@ pub(crate) fn add(
         .env(env)
         .cargo(toolchain.cargo.as_str())
         .rustc(PathAndArgs::new(&toolchain.rustc));
-    let flags = all(&request.crate_dir, &request.rustflags, options)
+    let flags = all(&request.crate_dir, &ours, options)
         .and_then(|flags| flags.encode())
         .map_err(|error| BuildError::Rustflags {
             why: error.to_string(),

@@ -29,6 +29,8 @@ pub fn build_request(worker: &tiny_manifest::Worker, profile: Profile) -> BuildR
         features: worker.features.clone(),
         default_features: worker.default_features,
         rustflags: worker.rustflags.clone(),
+        release_profile: worker.profile.clone(),
+        unwind: worker.panic == tiny_manifest::PanicStrategy::Unwind,
         entry: worker.entry.as_ref().map(|written| entry(worker, written)),
         durable_objects: worker
             .durable_objects

@@ -40,7 +40,8 @@ pub use tiny_migrations::{DEFAULT_TABLE, Migrations, Pattern};
 pub use worker::{
     Assets, BuildStep, ClassManagement, CodeUpdate, CodeUpdateMode, Consumer, Entry, HtmlHandling,
     Limits, ModuleRule, ModuleType, NotFoundHandling, Observability, ObservedLogs, ObservedTraces,
-    Package, PackageFile, Placement, PlacementMode, Route, RunWorkerFirst, Secret, Worker,
+    Package, PackageFile, PanicStrategy, Placement, PlacementMode, Route, RunWorkerFirst, Secret,
+    Worker,
 };
 
 /// The name of the file that describes a stack.

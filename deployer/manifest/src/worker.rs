@@ -19,6 +19,9 @@ pub struct Worker {
     pub default_features: bool,
     /// Compiler flags in addition to those of cargo's own configuration.
     pub rustflags: Vec<String>,
+    /// cargo's profile for releases, if another than `release`.
+    pub profile: Option<String>,
+    pub panic: PanicStrategy,
     /// JavaScript around the Rust module.
     pub entry: Option<Entry>,
     /// What runs before cargo.
@@ -69,6 +72,17 @@ pub struct ModuleRule {
     pub globs: Vec<String>,
     /// Later rules of the same type match as well.
     pub fallthrough: bool,
+}
+
+choices! {
+    /// What a panic ends.
+    pub enum PanicStrategy {
+        /// The WebAssembly instance, with all calls that are under way in it.
+        #[default]
+        Abort = "abort",
+        /// Its own call alone. The standard library is compiled with the app.
+        Unwind = "unwind",
+    }
 }
 
 choices! {

@@ -127,6 +127,15 @@ pub enum ProvisionError {
     ))]
     Pinned { file: Utf8PathBuf, why: String },
 
+    /// The standard library cannot be compiled with an app.
+    #[error(
+        "rustc {version} ({route} route) has no sources of its standard library, which `panic = \"unwind\"` needs"
+    )]
+    #[diagnostic(help(
+        "install Rust with rustup and run `rustup component add rust-src`, or take `panic = \"unwind\"` out of the manifest"
+    ))]
+    NoSources { version: String, route: String },
+
     /// No compiler at all.
     #[error("there is no rustc on PATH")]
     #[diagnostic(help("install Rust with rustup, then run `tiny doctor`"))]

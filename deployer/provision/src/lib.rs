@@ -83,6 +83,13 @@ impl Provisioner {
         toolchain::provide(folder, &self.environment, &self.cache, &*self.reporter).await
     }
 
+    /// Makes sure that the sources of the standard library are there, for apps that compile it:
+    /// rustup adds them where they are missing.
+    pub async fn rust_sources(&self, toolchain: &Toolchain) -> Result<(), ProvisionError> {
+        toolchain::sources::provide(toolchain, &self.environment, &self.cache, &*self.reporter)
+            .await
+    }
+
     /// workerd for a project in the folder `near`: `TINY_WORKERD`, else on PATH, else in a
     /// node_modules folder of `near` or above, else from the cache or fetched into it.
     pub async fn workerd(&self, near: &Utf8Path) -> Result<Workerd, ProvisionError> {

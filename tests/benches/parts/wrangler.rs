@@ -37,7 +37,20 @@ impl Programs {
             .await;
         }
         say("installing wasm-bindgen");
-        let bindgen = provisioner().wasm_bindgen(wasm_bindgen).await.unwrap();
+        // The whole program: worker-build uses options that tiny's own does without.
+        let bindgen = cache.join(format!("wasm-bindgen-{wasm_bindgen}"));
+        if !bindgen.join("bin/wasm-bindgen").exists() {
+            run(Command::new("cargo")
+                .args([
+                    "install",
+                    "wasm-bindgen-cli",
+                    "--version",
+                    wasm_bindgen,
+                    "--root",
+                ])
+                .arg(&bindgen))
+            .await;
+        }
         let old = peers.path();
         let path = std::iter::once(root.join("bin").into_std_path_buf())
             .chain(std::env::split_paths(&old));
@@ -47,7 +60,10 @@ impl Programs {
             path: std::env::join_paths(path).unwrap(),
             // worker-build takes these in place of downloads of its own.
             env: vec![
-                ("WASM_BINDGEN_BIN".to_owned(), bindgen.into_os_string()),
+                (
+                    "WASM_BINDGEN_BIN".to_owned(),
+                    bindgen.join("bin/wasm-bindgen").into_os_string(),
+                ),
                 (
                     "ESBUILD_BIN".to_owned(),
                     peers.esbuild().into_string().into(),

@@ -17,6 +17,8 @@ function $guard(exports) {
       try {
         return value(...args);
       } catch (error) {
+        // A panic that unwinds leaves nothing behind: only a trap ends the instance then.
+        if (typeof $unwinds === "function" && !(error instanceof WebAssembly.RuntimeError)) throw error;
         over = true;
         if (instance === $instance) {
           $aborted = true;

@@ -99,6 +99,8 @@ impl Package {
             features: Vec::new(),
             default_features: true,
             rustflags: Vec::new(),
+            release_profile: None,
+            unwind: false,
             entry: None,
             durable_objects: Vec::new(),
         }

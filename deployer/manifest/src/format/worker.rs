@@ -6,7 +6,8 @@ use super::{BindingTable, DurableObjectTable};
 use crate::reader::Either;
 use crate::reader::{At, Map, table};
 use crate::worker::{
-    ClassManagement, CodeUpdateMode, HtmlHandling, ModuleType, NotFoundHandling, PlacementMode,
+    ClassManagement, CodeUpdateMode, HtmlHandling, ModuleType, NotFoundHandling, PanicStrategy,
+    PlacementMode,
 };
 
 table! {
@@ -20,6 +21,10 @@ table! {
         optional default_features "default_features": bool,
         /// Compiler flags added to those of cargo's own configuration: a list, or words separated by spaces.
         optional rustflags "rustflags": Either<String, Vec<String>>,
+        /// The cargo profile of releases; `release` if not given.
+        optional profile "profile": At<String>,
+        /// What a panic ends: the WebAssembly instance (`abort`), or its own call alone (`unwind`).
+        optional panic "panic": PanicStrategy,
         /// The ES module that is the worker, relative to this file; it imports the Rust module from `build/index.js`.
         optional entry "entry": At<String>,
         /// Which files the modules of `entry` can import, and as what; the first rule that matches decides.

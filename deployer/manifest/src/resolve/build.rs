@@ -50,6 +50,23 @@ pub(super) fn resolve(table: &At<BuildTable>, report: &mut Report) -> BuildStep 
     }
 }
 
+/// The name of a cargo profile.
+pub(super) fn profile(written: &At<String>, report: &mut Report) -> Option<String> {
+    let name = &written.value;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if !name.is_empty() && name.chars().all(plain) {
+        return Some(name.clone());
+    }
+    let help = "name a table `[profile.NAME]` of Cargo.toml".to_owned();
+    report.problem(
+        written.span,
+        format!("`{name}` cannot name a cargo profile"),
+        "not a name",
+        help,
+    );
+    None
+}
+
 /// The flags one by one; a string holds several, as in cargo's configuration.
 pub(super) fn rustflags(written: &Either<String, Vec<String>>) -> Vec<String> {
     match written {

@@ -61,6 +61,11 @@ pub(super) fn resolve(id: &str, table: &WorkerTable, ids: &Ids, report: &mut Rep
             .as_ref()
             .map(build::rustflags)
             .unwrap_or_default(),
+        profile: table
+            .profile
+            .as_ref()
+            .and_then(|written| build::profile(written, report)),
+        panic: table.panic.unwrap_or_default(),
         entry,
         build,
         compatibility_date: table.compatibility_date.clone().unwrap_or_default().value,

@@ -6,6 +6,7 @@ mod pin;
 mod proof;
 pub(crate) mod requirement;
 mod rustup;
+pub(crate) mod sources;
 
 use std::fmt;
 use std::str::FromStr;

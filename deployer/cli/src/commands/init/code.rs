@@ -107,6 +107,12 @@ pub(super) fn code(conversion: &mut Conversion<'_>, section: &mut Section) -> Re
     if let Some(flags) = &command.rustflags {
         conversion.set("rustflags", flags.as_str());
     }
+    if let Some(profile) = &command.profile {
+        conversion.set("profile", profile.as_str());
+    }
+    if command.unwind {
+        conversion.set("panic", "unwind");
+    }
     for lost in &command.lost {
         conversion.notes.say(format!("left out: {lost}"));
     }

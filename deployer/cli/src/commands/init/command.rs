@@ -12,6 +12,8 @@ pub(super) struct Command {
     pub(super) features: Vec<String>,
     pub(super) no_default_features: bool,
     pub(super) rustflags: Option<String>,
+    pub(super) profile: Option<String>,
+    pub(super) unwind: bool,
     /// What has to run besides cargo, as the shell takes it.
     pub(super) rest: Vec<String>,
     /// The rest comes after the crate was built.
@@ -87,11 +89,11 @@ impl Command {
             match flag {
                 "--release" | "--dev" | "--debug" | "--no-opt" | "--no-install" | "--quiet" | "-q"
                 | "--verbose" | "-v" | "--locked" | "--frozen" | "--offline" | "--" => {}
-                "--panic-unwind" => self.lost.push(
-                    "`--panic-unwind` of the build command: set `panic = \"unwind\"` in the profile of Cargo.toml"
-                        .to_owned(),
-                ),
-                "--profile" | "--mode" | "--target" | "--out-dir" | "-d" | "--out-name" | "--jobs" | "-j" => {
+                "--panic-unwind" => self.unwind = true,
+                "--profile" => {
+                    self.profile = value().filter(|name| !matches!(name.as_str(), "dev" | "release"));
+                }
+                "--mode" | "--target" | "--out-dir" | "-d" | "--out-name" | "--jobs" | "-j" => {
                     let _ = value();
                 }
                 "--features" | "-F" => {
@@ -246,11 +248,12 @@ mod tests {
     fn arguments_of_cargo_are_kept() {
         let command = parsed(
             "cargo install -q worker-build && RUSTFLAGS='--cfg getrandom_backend=\"wasm_js\"' worker-build --release \
-             -p api --features \"a b\",c --features=d --no-default-features",
+             -p api --features \"a b\",c --features=d --no-default-features --profile small --panic-unwind",
         );
         assert_eq!(command.package.as_deref(), Some("api"));
         assert_eq!(command.features, ["a", "b", "c", "d"]);
-        assert!(command.no_default_features);
+        assert!(command.no_default_features && command.unwind);
+        assert_eq!(command.profile.as_deref(), Some("small"));
         assert_eq!(
             command.rustflags.as_deref(),
             Some("--cfg getrandom_backend=\"wasm_js\"")

@@ -4,12 +4,14 @@ use serde_json::{Map, Value};
 use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, Table, Value as Toml};
 
 /// The keys of a worker in the order in which they are read best; others follow.
-const ORDER: [&str; 27] = [
+const ORDER: [&str; 29] = [
     "import",
     "crate",
     "features",
     "default_features",
     "rustflags",
+    "profile",
+    "panic",
     "entry",
     "compatibility_date",
     "compatibility_flags",
