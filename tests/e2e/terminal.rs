@@ -81,7 +81,9 @@ async fn ctrl_c_ends_with_130_and_a_broken_build_is_shown_as_rustc_prints_it() {
     let mut terminal = project.terminal().await;
     fs_err::write(&page, format!("{good}\nfn broken() -> u8 {{ \"text\" }}\n")).unwrap();
     terminal.shows("mismatched types").await;
-    terminal.shows("the last good worker goes on serving").await;
+    terminal
+        .shows("still serving the last successful build")
+        .await;
     fs_err::write(&page, &good).unwrap();
     terminal.shows("nothing changed").await;
     terminal.press("\x03").await;

@@ -94,25 +94,38 @@ fn callers(wasm: &[u8], imported: u32) -> BTreeMap<u32, Vec<u32>> {
     callers
 }
 
+/// The name of a module.
+pub(crate) fn module_name(wasm: &[u8]) -> Option<String> {
+    name_sections(wasm).find_map(|name| match name {
+        Name::Module { name, .. } => Some(name.to_owned()),
+        _ => None,
+    })
+}
+
 /// The names of functions by index.
 pub(crate) fn names(wasm: &[u8]) -> BTreeMap<u32, String> {
     let mut names = BTreeMap::new();
-    for payload in Parser::new(0).parse_all(wasm) {
-        let Ok(Payload::CustomSection(section)) = payload else {
-            continue;
-        };
-        let KnownCustom::Name(section) = section.as_known() else {
-            continue;
-        };
-        for subsection in section.into_iter().flatten() {
-            if let Name::Function(map) = subsection {
-                for naming in map.into_iter().flatten() {
-                    names.insert(naming.index, naming.name.to_owned());
-                }
+    for subsection in name_sections(wasm) {
+        if let Name::Function(map) = subsection {
+            for naming in map.into_iter().flatten() {
+                names.insert(naming.index, naming.name.to_owned());
             }
         }
     }
     names
+}
+
+fn name_sections(wasm: &[u8]) -> impl Iterator<Item = Name<'_>> {
+    Parser::new(0)
+        .parse_all(wasm)
+        .filter_map(|payload| match payload {
+            Ok(Payload::CustomSection(section)) => match section.as_known() {
+                KnownCustom::Name(section) => Some(section),
+                _ => None,
+            },
+            _ => None,
+        })
+        .flat_map(|section| section.into_iter().flatten())
 }
 
 /// `_RNvNtCs…_9getrandom3imp` and `<getrandom::Error as …>::fmt` → `getrandom`

@@ -16,6 +16,8 @@ use crate::imports;
 #[derive(Clone)]
 pub struct Symbols {
     wasm: Bytes,
+    /// Of the module, if it has one.
+    name: Arc<OnceLock<Option<String>>>,
     names: Arc<OnceLock<BTreeMap<u32, String>>>,
     bodies: Arc<OnceLock<Bodies>>,
     /// The names of modules that are not the user's.
@@ -37,6 +39,7 @@ impl Symbols {
     pub(crate) fn of(wasm: Bytes) -> Self {
         Self {
             wasm,
+            name: Arc::default(),
             names: Arc::default(),
             bodies: Arc::default(),
             glue: [MAIN, GLUE].map(str::to_owned).into(),
@@ -61,6 +64,13 @@ impl Symbols {
     /// The module itself, to be kept for later.
     pub fn module(&self) -> &Bytes {
         &self.wasm
+    }
+
+    /// Whether a text has frames of this module, by the name that it bears.
+    pub fn are_of(&self, text: &str) -> bool {
+        let name = self.name.get_or_init(|| imports::module_name(&self.wasm));
+        name.as_ref()
+            .is_some_and(|name| text.contains(&format!("wasm://wasm/{name}-")))
     }
 
     /// The same text with Rust names in place of wasm frames, and without the frames that are
@@ -281,6 +291,18 @@ mod tests {
             symbols.symbolise(text),
             "Error: Rust panic: boom\n    at todo::page::render\n    at todo::Store<[u8]>::open"
         );
+    }
+
+    #[test]
+    fn frames_belong_to_the_module_that_they_name() {
+        // A name section with the name of the module alone.
+        let wasm = b"\0asm\x01\0\0\0\0\x0d\x04name\0\x06\x05shop1".as_slice();
+        let symbols = Symbols::of(Bytes::from_static(wasm));
+        let frame =
+            |module: &str| format!("Error\n    at wasm://wasm/{module}-0a1b:wasm-function[1]:0x2");
+        assert!(symbols.are_of(&frame("shop1")));
+        assert!(!symbols.are_of(&frame("shop")));
+        assert!(!Symbols::of(Bytes::new()).are_of(&frame("shop1")));
     }
 
     #[test]

@@ -88,10 +88,12 @@ impl DevOutput {
                 if !printer.has_noted(told) {
                     printer.block(&message);
                 }
-                printer.error(
-                    &title,
-                    Some("the last good worker goes on serving; save a fix to go on"),
-                );
+                let help = if self.url.is_some() {
+                    "still serving the last successful build; save a fix to rebuild"
+                } else {
+                    "save a fix to rebuild"
+                };
+                printer.error(&title, Some(help));
             }
             DevEvent::Reload(times) => printer.say(&reloaded(&times)),
             DevEvent::AssetsReloaded { paths } => {

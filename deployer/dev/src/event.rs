@@ -26,7 +26,7 @@ pub enum DevEvent {
         /// Absolute paths.
         paths: Vec<Utf8PathBuf>,
     },
-    /// The change does not build (or does not start); the last good worker goes on serving.
+    /// The change does not build (or does not start); the last successful build keeps serving.
     BuildFailed {
         /// One line: what failed.
         title: String,

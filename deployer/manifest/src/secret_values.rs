@@ -59,6 +59,11 @@ impl SecretValues {
         })
     }
 
+    /// The names that `.dev.vars` in a folder binds; none where there is no such file.
+    pub fn names_in_dev_vars(folder: &Utf8Path) -> Result<Vec<String>, SecretFileError> {
+        read(&[folder.join(".dev.vars")]).map(|values| values.into_keys().collect())
+    }
+
     /// The value of one secret.
     pub fn get(&self, name: &str) -> Option<String> {
         let of_file = || self.files.get(name).cloned();

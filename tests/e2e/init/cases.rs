@@ -211,6 +211,21 @@ fn the_build_command_is_taken_apart() {
 }
 
 #[test]
+fn names_in_dev_vars_are_noted_and_their_values_are_not() {
+    let files = [
+        (
+            "wrangler.toml",
+            "name = \"shop\"\nmain = \"build/index.js\"\n",
+        ),
+        (".dev.vars", "API_KEY=hunter2\n"),
+    ];
+    let told = converted("init-dev-vars", &files);
+    let note = "`.dev.vars` has values for `API_KEY`: name those that are secrets in `secrets` of [workers.worker]";
+    assert!(told.contains(note), "{told}");
+    assert!(!told.contains("hunter2"), "{told}");
+}
+
+#[test]
 fn javascript_around_the_rust_is_the_entry() {
     let config = r#"
         name = "shop"

@@ -256,11 +256,13 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Rust names in place of wasm frames.
+    /// Rust names in place of wasm frames, from the worker whose module the frames name.
     fn symbolise(&self, text: &str) -> String {
-        self.builds
-            .values()
-            .next()
+        let mut builds = self.builds.values();
+        builds
+            .clone()
+            .find(|build| build.symbols.are_of(text))
+            .or_else(|| builds.next())
             .map_or_else(|| text.to_owned(), |build| build.symbols.symbolise(text))
     }
 }

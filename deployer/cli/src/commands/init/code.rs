@@ -2,6 +2,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::{Map, Value};
+use tiny_manifest::SecretValues;
 
 use super::command::Command;
 use super::package::{self, Package};
@@ -74,6 +75,24 @@ fn generated(main: &Utf8Path) -> Option<Utf8PathBuf> {
     main.ancestors().nth(depth).map(Utf8Path::to_owned)
 }
 
+/// wrangler passes every value of `.dev.vars` to the worker; tiny those that the manifest names.
+fn local_secrets(conversion: &mut Conversion<'_>) {
+    let names = match SecretValues::names_in_dev_vars(conversion.around.folder) {
+        Ok(names) if names.is_empty() => return,
+        Ok(names) => names,
+        Err(error) => {
+            conversion.notes.say(error.to_string());
+            return;
+        }
+    };
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    conversion.notes.say(format!(
+        "`.dev.vars` has values for {}: name those that are secrets in `secrets` of [workers.{}]",
+        names.join(", "),
+        conversion.around.id
+    ));
+}
+
 fn build(section: &mut Section) -> Build {
     let taken = section.section("build", |build| Build {
         command: build.take("command"),
@@ -95,6 +114,7 @@ pub(super) fn code(conversion: &mut Conversion<'_>, section: &mut Section) -> Re
         .as_deref()
         .map(Command::parse)
         .unwrap_or_default();
+    local_secrets(conversion);
     let main: Option<String> = section.take("main");
     let package = crate_of(folder, &build, &command, main.as_deref())?;
     conversion.set("crate", relative(root, &package.folder));
